@@ -1,0 +1,87 @@
+"""What is to be reached, and the arithmetic that turns measurements into rows of the table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from statistics import median
+
+IMPORT_SECONDS = 0.15
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one case gave, by engine: epoch times by round, mean loss of the first and last epoch, peak memory."""
+
+    seconds: Mapping[str, list[float]]
+    losses: Mapping[str, list[float]]
+    mib: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Imported:
+    """The import of pyphoton alone: its times, and which engines it loaded though it must load none."""
+
+    seconds: list[float]
+    loaded: list[str]
+
+    @property
+    def reached(self) -> bool:
+        """Tell whether the median is short enough and no engine was loaded."""
+        return median(self.seconds) <= IMPORT_SECONDS and not self.loaded
+
+
+@dataclass(frozen=True)
+class Target:
+    """A ratio of two engines in one quantity; `limit` is its largest value, None for a row that only informs."""
+
+    quantity: str
+    engine: str
+    reference: str
+    limit: float | None = None
+    by_case: Mapping[str, float] = field(default_factory=dict)
+
+
+TARGETS = (
+    Target("epoch", "pyphoton", "torch", 1.00, by_case={"tiny": 0.70}),
+    Target("epoch", "pyphoton", "keras", 0.70),
+    Target("peak memory", "pyphoton", "torch", 1.10),
+    Target("epoch", "keras", "torch"),
+    Target("peak memory", "keras", "torch"),
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One ratio of one case: the median over the rounds and the smallest and largest of them."""
+
+    case: str
+    target: Target
+    ratio: float
+    low: float
+    high: float
+    limit: float | None
+
+    @property
+    def reached(self) -> bool | None:
+        """Tell whether the ratio is within its limit; None without a limit."""
+        return None if self.limit is None else self.ratio <= self.limit
+
+
+def rows(case: str, measured: Measured) -> list[Row]:
+    """Return the ratios of a case, one per target whose two engines were both measured."""
+    result = []
+    for target in TARGETS:
+        if target.engine in measured.seconds and target.reference in measured.seconds:
+            ratios = _ratios(target, measured)
+            limit = target.by_case.get(case, target.limit)
+            result.append(Row(case, target, median(ratios), min(ratios), max(ratios), limit))
+    return result
+
+
+def _ratios(target: Target, measured: Measured) -> list[float]:
+    """Return the ratio in each round (of peak memory there is one)."""
+    if target.quantity == "peak memory":
+        return [measured.mib[target.engine] / measured.mib[target.reference]]
+    pairs = zip(measured.seconds[target.engine], measured.seconds[target.reference], strict=True)
+    return [engine / reference for engine, reference in pairs]

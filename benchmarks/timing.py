@@ -1,0 +1,73 @@
+"""Epoch times of several engines on one case, in one process, epoch by epoch in rotating order; prints JSON.
+
+Alternating means that a slow minute of a shared machine hits every engine alike, and that a ratio is one of
+neighbours in time. Garbage is collected between the epochs, so that nobody pays for what another engine left.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import sys
+from time import perf_counter
+
+from benchmarks.cases import CASES
+from benchmarks.engines import ENGINES, Training
+
+THREADS = 2
+WARM_UP = 2
+LEARNT = 0.999  # of the first epoch's mean loss: rounding alone must not pass for learning
+
+
+def limit_threads() -> None:
+    """Give torch two threads if an engine has loaded it."""
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(THREADS)
+
+
+def _check_threads() -> None:
+    """Raise if an engine has changed the number of torch's threads during the measurement."""
+    torch = sys.modules.get("torch")
+    if torch and torch.get_num_threads() != THREADS:
+        raise RuntimeError(f"expected {THREADS} threads to the end, found {torch.get_num_threads()}")
+
+
+def _check_learning(name: str, *, before: float, after: float) -> None:
+    """Raise if an engine's loss has not fallen: the time of an epoch that trains nothing is worth nothing."""
+    if not after < LEARNT * before:
+        raise RuntimeError(f"{name}: expected a falling loss, received {before:.4f}, then {after:.4f}")
+
+
+def _seconds(training: Training) -> float:
+    """Return the wall time of one epoch."""
+    gc.collect()
+    start = perf_counter()
+    training.epoch()
+    return perf_counter() - start
+
+
+def measure(case: str, engines: list[str], *, repeats: int) -> dict[str, dict[str, list[float]]]:
+    """Return per engine the epoch times in seconds, by round, and the mean loss of the first and last epoch."""
+    trainings = {name: ENGINES[name](CASES[case]) for name in engines}
+    limit_threads()
+    first = {}
+    for name, training in trainings.items():
+        training.epoch()
+        first[name] = training.loss()
+        for _ in range(WARM_UP - 1):
+            training.epoch()
+    limit_threads()  # again: an engine may have loaded torch as late as its first epoch
+    times: dict[str, list[float]] = {name: [] for name in engines}
+    for turn in range(repeats):
+        shift = turn % len(engines)
+        for name in engines[shift:] + engines[:shift]:
+            times[name].append(_seconds(trainings[name]))
+    _check_threads()
+    losses = {name: [first[name], training.loss()] for name, training in trainings.items()}
+    for name, (before, after) in losses.items():
+        _check_learning(name, before=before, after=after)
+    return {"seconds": times, "losses": losses}
+
+
+if __name__ == "__main__":
+    sys.stdout.write("\n" + json.dumps(measure(sys.argv[1], sys.argv[2].split(","), repeats=int(sys.argv[3]))) + "\n")

@@ -1,0 +1,80 @@
+"""PyPhoton: friendly deep learning on Julia's Flux or on PyTorch; one script that runs anywhere.
+
+>>> from pyphoton import *
+>>> workout = Workout(Sequential(Dense(64, relu), Dense(10)), CrossEntropyLoss(use_softmax=True), Adam())
+>>> fit_(workout, (X, Y), epochs=5)
+
+Importing this package loads neither an engine nor NumPy: each name is loaded with its module when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pyphoton.activations import *
+    from pyphoton.layers import *
+    from pyphoton.workout import Workout
+
+__version__ = "0.1.0"
+
+_NAMES = {
+    "activations": (
+        "elu", "gelu", "hard_sigmoid", "identity", "leaky_relu", "log_softmax", "relu", "selu", "sigm", "sigmoid",
+        "softmax", "softplus", "softsign", "swish", "tanh", "σ",
+    ),
+    "backends": ("backends", "get_backend"),
+    "config": ("get_context", "reset_context", "seed_", "set_context"),
+    "errors": (
+        "ArgumentError", "BackendMissing", "DataError", "FileError", "NonFiniteLoss", "NotBuilt", "PhotonError",
+        "ShapeError", "TraceError", "UnknownName", "Unsupported",
+    ),
+    "graph": ("Graph", "Tensor", "trace"),
+    "initialisers": (
+        "Bilinear", "Constant", "Gaussian", "Initialiser", "Orthogonal", "Scaled", "Uniform", "bilinear", "gaussian",
+        "glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "lecun_normal", "lecun_uniform", "ones", "xavier",
+        "zeros",
+    ),
+    "layers": (
+        "Activation", "AdaptiveAvgPool", "AdaptiveMaxPool", "AvgPool", "AvgPool1D", "AvgPool2D", "AvgPool3D",
+        "BatchNorm", "Concurrent", "Conv1D", "Conv1DTranspose", "Conv2D", "Conv2DTranspose", "Conv3D",
+        "Conv3DTranspose", "Dense", "Dropout", "Embedding", "Flatten", "GRU", "GlobalAvgPool", "GlobalMaxPool", "Input",
+        "LSTM", "Layer", "LayerNorm", "LogSoftmax", "MaxPool", "MaxPool1D", "MaxPool2D", "MaxPool3D", "Param", "RNN",
+        "Reshape", "Residual", "Sequential", "SkipConnection", "Softmax", "add_", "output_size",
+    ),
+    "losses": (
+        "BCE", "BCELoss", "CE", "CrossEntropyLoss", "FocalLoss", "HingeLoss", "L1Loss", "L2Loss", "LNLoss", "Loss",
+        "MAE", "MAELoss", "MSE", "MSELoss", "PseudoHuberLoss", "SquaredHingeLoss", "nll",
+    ),
+    "metrics": ("Accuracy", "BinaryAccuracy", "Metric", "OneHotBinaryAccuracy", "accuracy"),
+    "optimisers": (
+        "ADAM", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Momentum", "Nesterov", "Optimiser", "RMSprop",
+        "Rmsprop", "SGD",
+    ),
+    "parameters": ("Parameter", "freeze_", "unfreeze_", "weights", "weights_"),
+    "plan": ("Plan", "plan"),
+    "plots": ("plot_history", "plot_model"),
+    "saving": ("load", "save"),
+    "summary": ("summary",),
+    "verbs": (
+        "evaluate", "fit_", "getmetricvalue", "gradients", "hasmetric", "history", "predict", "step_", "validate",
+    ),
+    "workout": ("Workout", "stop"),
+}  # fmt: skip
+_HOME = {name: module for module, names in _NAMES.items() for name in names}
+
+__all__ = sorted(_HOME, key=str.lower)
+
+
+def __getattr__(name: str) -> Any:
+    module = _HOME.get(name)
+    if module is None:
+        raise AttributeError(f"module 'pyphoton' has no attribute {name!r}")
+    value = getattr(import_module(f"pyphoton.{module}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

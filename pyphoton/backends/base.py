@@ -1,0 +1,125 @@
+"""What a backend is: three Protocols, and the few plain types that cross them.
+
+A backend runs plans. `Backend.module` takes parameters (canonical NumPy arrays, which a CPU backend uses in place),
+`Module.run` runs a plan forward, `Module.session` gives a Session, which trains: its plans' first output is the loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+from pyphoton.optimisers import Optimiser
+from pyphoton.plan import Plan
+from pyphoton.typing import Array
+
+
+@dataclass(frozen=True)
+class Whole:
+    """All samples at once: `arrays` in the order of the plan's inputs, visited in `order` (or as they lie), cut by `batch_size`."""
+
+    plan: Plan
+    arrays: tuple[Array, ...]
+    samples: int
+    order: Any
+    batch_size: int
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Minibatches as they come: (plan, arrays, number of samples). Reading the next one may raise."""
+
+    batches: Iterable[tuple[Plan, tuple[Array, ...], int]]
+
+
+Batches: TypeAlias = Whole | Stream
+
+
+@dataclass(frozen=True)
+class Report:
+    """What an epoch gave: `values[step, output]` of each step done, `samples[step]`.
+
+    `failed` holds the arrays of the batch whose loss was not finite (that step was not applied), `stopped` tells that
+    the hook or the interrupt ended the epoch early.
+    """
+
+    values: Any
+    samples: Any
+    failed: tuple[Array, ...] | None = None
+    stopped: bool = False
+
+
+Hook: TypeAlias = Callable[[int, tuple[float, ...]], bool]
+"""Called with the steps done and the last values; True ends the epoch after the running batch."""
+
+
+class Session(Protocol):
+    """Training: parameters, an optimiser and its state."""
+
+    def epoch(
+        self, data: Batches, *, train: bool, every: int = 0, hook: Hook | None = None,
+        interrupt: Any = None, finite: bool = True,
+    ) -> Report:  # fmt: skip
+        """One pass. `hook` is called every `every` steps; `interrupt[0]` is looked at after each batch; `finite` ends at a loss that is not."""
+        ...
+
+    def gradient(self, plan: Plan, arrays: tuple[Array, ...]) -> tuple[tuple[float, ...], dict[str, Array], tuple[Array | None, ...]]:
+        """The plan's values, the gradient of the first by parameter path, and by input (None for whole numbers). Nothing changes."""
+        ...
+
+    def state(self) -> dict[str, Array]:
+        """Everything that training goes on from, except parameters: "step", "path/slot", random state."""
+        ...
+
+    def load(self, state: Mapping[str, Array]) -> None:
+        """Go on from a `state()`."""
+        ...
+
+
+class Module(Protocol):
+    """Parameters on a device, and the plans that use them."""
+
+    def run(self, plan: Plan, arrays: tuple[Array, ...], *, training: bool = False) -> tuple[Array, ...]:
+        """The plan's outputs, as NumPy arrays."""
+        ...
+
+    def read(self) -> dict[str, Array]:
+        """The parameters by path, canonical layout; views on the CPU."""
+        ...
+
+    def write(self, values: Mapping[str, Array]) -> None:
+        """Set parameters."""
+        ...
+
+    def session(self, optimiser: Optimiser, frozen: frozenset[str]) -> Session:
+        """A new training session; parameters in `frozen` stay as they are."""
+        ...
+
+
+class Backend(Protocol):
+    """An engine."""
+
+    name: str
+    priority: int
+
+    @property
+    def supports(self) -> frozenset[str]:
+        """The step names that it can run."""
+        ...
+
+    def missing(self) -> str:
+        """Why it cannot run here, with the way out; empty when it can."""
+        ...
+
+    def devices(self) -> tuple[str, ...]:
+        """The devices that it can use here."""
+        ...
+
+    def describe(self) -> str:
+        """Engine, version and device in a few words, for people."""
+        ...
+
+    def module(self, parameters: Mapping[str, Array], *, roles: Mapping[str, str], device: str, seed: int) -> Module:
+        """Take parameters (in place on the CPU)."""
+        ...

@@ -1,0 +1,121 @@
+"""Running a plan with NumPy, step by step; and a session that can evaluate but not train."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from pyphoton import ops
+from pyphoton.backends.base import Batches, Hook, Report, Whole
+from pyphoton.backends.numpy.layers import LAYERS, Call
+from pyphoton.errors import Unsupported
+from pyphoton.optimisers import Optimiser
+from pyphoton.plan import Plan
+
+SUPPORTED = frozenset(ops.OPS) | frozenset(LAYERS) | {"python"}
+
+
+class NumpyModule:
+    """Parameters as NumPy arrays, and the plans that use them."""
+
+    def __init__(self, parameters: Mapping[str, Any], seed: int) -> None:
+        self.parameters = dict(parameters)
+        self.random = np.random.default_rng(seed)
+
+    def run(self, plan: Plan, arrays: tuple[Any, ...], *, training: bool = False) -> tuple[Any, ...]:
+        """The plan's outputs."""
+        values: dict[int, Any] = dict(plan.constants)
+        values |= {v.id: np.asarray(a) for v, a in zip(plan.inputs, arrays, strict=True)}
+        for step in plan.steps:
+            inputs = [values[i] for i in step.inputs]
+            if step.function is not None:
+                result = step.function(*nested(step.attrs["structure"], inputs))
+            elif step.op in ops.OPS:
+                result = ops.OPS[step.op].numpy(*inputs, **step.attrs)
+            else:
+                params = {name: self.parameters[path] for name, path in step.params.items()}
+                result = LAYERS[step.op](Call(inputs[0], params, step.attrs, training, self.random))
+            if step.activation != "identity":
+                result = ops.OPS[step.activation].numpy(result)
+            (number,) = step.outputs
+            values[number] = _cast(result, plan.dtype)
+        return tuple(np.asarray(values[o]) for o in plan.outputs)
+
+    def read(self) -> dict[str, Any]:
+        """The parameters themselves."""
+        return dict(self.parameters)
+
+    def write(self, values: Mapping[str, Any]) -> None:
+        """Copy values into the parameters."""
+        for path, value in values.items():
+            self.parameters[path][...] = value
+
+    def session(self, optimiser: Optimiser, frozen: frozenset[str]) -> NumpySession:
+        """A session that evaluates."""
+        return NumpySession(self)
+
+
+class NumpySession:
+    """Evaluation only: the reference has no gradients."""
+
+    def __init__(self, module: NumpyModule) -> None:
+        self.module = module
+
+    def epoch(
+        self, data: Batches, *, train: bool, every: int = 0, hook: Hook | None = None,
+        interrupt: Any = None, finite: bool = True,
+    ) -> Report:  # fmt: skip
+        """One pass without updates. Errors: Unsupported when asked to train."""
+        if train:
+            self._refuse("training")
+        rows, samples = [], []
+        for plan, arrays, count in cut(data):
+            rows.append([float(v) for v in self.module.run(plan, arrays)])
+            samples.append(count)
+            if interrupt is not None and interrupt[0]:
+                break
+        return Report(np.array(rows, dtype="float64"), np.array(samples, dtype="int64"))
+
+    def gradient(self, plan: Plan, arrays: tuple[Any, ...]) -> Any:
+        """Errors: Unsupported."""
+        self._refuse("gradients")
+
+    def state(self) -> dict[str, Any]:
+        """Nothing."""
+        return {}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Nothing."""
+
+    @staticmethod
+    def _refuse(what: str) -> None:
+        hint = "Install torch (pip install 'pyphoton[torch]') or Julia, or choose another backend."
+        raise Unsupported("backend numpy", "prediction and evaluation", what, hint)
+
+
+def cut(data: Batches) -> Iterator[tuple[Plan, tuple[Any, ...], int]]:
+    """Minibatches of whole arrays, or those that come."""
+    if not isinstance(data, Whole):
+        yield from data.batches
+        return
+    order = np.arange(data.samples) if data.order is None else data.order
+    for start in range(0, data.samples, data.batch_size):
+        rows = order[start : start + data.batch_size]
+        yield data.plan, tuple(np.asarray(a)[rows] for a in data.arrays), len(rows)
+
+
+def nested(structure: Any, flat: list[Any]) -> tuple[Any, ...]:
+    """Arguments as a function wants them: `structure` holds None for one array and n for a tuple of n."""
+    rest = list(flat)
+    found: list[Any] = []
+    for size in structure:
+        found.append(rest.pop(0) if size is None else tuple(rest.pop(0) for _ in range(size)))
+    return tuple(found)
+
+
+def _cast(value: Any, dtype: str) -> Any:
+    if isinstance(value, np.ndarray | np.generic) and value.dtype.kind == "f" and value.dtype != dtype:
+        return value.astype(dtype)
+    return value

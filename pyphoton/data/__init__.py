@@ -1,0 +1,1 @@
+"""What goes into `fit_`: the forms of data, and their conversion for a plan."""

@@ -1,0 +1,76 @@
+"""One array for one input of a plan: the checks and the cast, without a copy wherever it already fits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pyphoton.errors import DataError
+from pyphoton.plan import Value
+
+
+def as_array(x: Any, owner: str) -> Any:
+    """A NumPy array over the same memory where there is one; an array on another device stays as it is.
+
+    Errors: DataError for what does not hold numbers.
+    """
+    if isinstance(x, np.ndarray):
+        found = x
+    elif getattr(x, "__dlpack_device__", None) is not None and x.__dlpack_device__()[0] not in (1, 3):
+        return x
+    else:
+        try:
+            found = np.asarray(x.detach() if hasattr(x, "detach") else x)
+        except (TypeError, ValueError) as error:
+            raise DataError(owner, "numbers in equal rows", f"{type(x).__name__} ({error})") from None
+    if found.dtype.kind not in "biuf":
+        raise DataError(owner, "an array of numbers", f"{type(x).__name__} of dtype {found.dtype}")
+    return found
+
+
+def convert(x: Any, value: Value, owner: str) -> Any:
+    """The array as the plan's input `value` wants it: dtype, row-major order, whole numbers within their bound.
+
+    Errors: DataError.
+    """
+    array = as_array(x, owner)
+    if not isinstance(array, np.ndarray):
+        return array
+    if value.dtype == "int64":
+        return _whole(array, value, owner)
+    return np.ascontiguousarray(array, dtype=value.dtype)
+
+
+def _whole(array: Any, value: Value, owner: str) -> Any:
+    if array.dtype.kind == "f":
+        bad = np.flatnonzero(~(array == np.rint(array)))
+        if bad.size:
+            raise DataError(owner, "whole numbers", f"{array.flat[bad[0]]} at sample {_sample(array, bad[0])}", "Class numbers count from 0.")
+    numbers = np.ascontiguousarray(array, dtype="int64")
+    if value.below is not None and numbers.size and (numbers.min() < 0 or numbers.max() >= value.below):
+        first = int(np.flatnonzero((numbers < 0) | (numbers >= value.below))[0])
+        raise DataError(
+            owner, f"whole numbers from 0 to {value.below - 1}", f"{numbers.flat[first]} at sample {_sample(numbers, first)}",
+            "They count from 0; give the model more outputs, or correct the data.",
+        )  # fmt: skip
+    return numbers
+
+
+def _sample(array: Any, position: Any) -> int:
+    return int(np.unravel_index(int(position), array.shape)[0])
+
+
+def samples(arrays: tuple[Any, ...], names: tuple[str, ...]) -> int:
+    """The number of samples that all arrays share. Errors: DataError when they differ, are none, or have no batch axis."""
+    lengths = []
+    for array, name in zip(arrays, names, strict=True):
+        if not array.shape:
+            raise DataError(name, "an array with a batch axis", "a single number")
+        lengths.append(int(array.shape[0]))
+    if len(set(lengths)) > 1:
+        shown = ", ".join(f"{name} {n}" for name, n in zip(names, lengths, strict=True))
+        raise DataError("data", "as many samples in every array", shown)
+    if not lengths or lengths[0] == 0:
+        raise DataError("data", "at least one sample", "none")
+    return lengths[0]

@@ -1,0 +1,111 @@
+"""The forms that training data comes in, told apart.
+
+- a tuple (X, Y), where X and Y are arrays or tuples of arrays: the whole data set, shuffled and cut by `batch_size`;
+- an iterable of (X, Y): minibatches as they come (a list, a DataLoader, a generator; one that can be read only once is
+  remembered while it is first read, so that later epochs see it again);
+- a function without arguments: called for each epoch, returns either of the above.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pyphoton.data.arrays import as_array, samples
+from pyphoton.errors import DataError
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Inputs and targets, flat; `x_tuple` and `y_tuple` tell whether they came as tuples."""
+
+    x: tuple[Any, ...]
+    y: tuple[Any, ...]
+    x_tuple: bool
+    y_tuple: bool
+
+    @property
+    def arrays(self) -> tuple[Any, ...]:
+        """Inputs, then targets."""
+        return (*self.x, *self.y)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the arrays are called in errors."""
+        return (*_names("inputs", self.x, self.x_tuple), *_names("targets", self.y, self.y_tuple))
+
+    def samples(self) -> int:
+        """How many samples. Errors: DataError."""
+        return samples(self.arrays, self.names)
+
+
+def _names(word: str, arrays: tuple[Any, ...], many: bool) -> tuple[str, ...]:
+    return tuple(f"{word}[{i}]" for i in range(len(arrays))) if many else (word,)
+
+
+def is_whole(data: Any) -> bool:
+    """Whether `data` is (X, Y), the whole data set."""
+    return isinstance(data, tuple) and len(data) == 2
+
+
+def members(x: Any, word: str, nested_lists: bool = False) -> tuple[tuple[Any, ...], bool]:
+    """The arrays in X or Y, and whether they came as a tuple. In minibatches a list of arrays is a tuple, too."""
+    many = isinstance(x, tuple) or (nested_lists and isinstance(x, list) and bool(x) and all(hasattr(a, "shape") for a in x))
+    if many and not x:
+        raise DataError(word, "at least one array", "an empty tuple")
+    parts = tuple(x) if many else (x,)
+    return tuple(as_array(a, n) for a, n in zip(parts, _names(word, parts, many), strict=True)), many
+
+
+def batch_of(pair: Any, *, nested_lists: bool = True) -> Batch:
+    """A minibatch or a whole data set, checked. Errors: DataError."""
+    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        kind = f"{type(pair).__name__} of length {len(pair)}" if hasattr(pair, "__len__") else type(pair).__name__
+        raise DataError("data", "minibatches (X, Y)", kind, "Give X and Y as a pair; several inputs or targets as tuples in it.")
+    x, x_tuple = members(pair[0], "inputs", nested_lists)
+    y, y_tuple = members(pair[1], "targets", nested_lists)
+    return Batch(x, y, x_tuple, y_tuple)
+
+
+class Epochs:
+    """The data of each epoch, whatever its form. Errors: DataError for a form that is none."""
+
+    def __init__(self, data: Any) -> None:
+        if not (is_whole(data) or callable(data) or hasattr(data, "__iter__") or hasattr(data, "__getitem__")):
+            raise DataError("data", "(X, Y), minibatches, or a function that returns them", type(data).__name__)
+        if isinstance(data, str | bytes | dict):
+            raise DataError("data", "(X, Y), minibatches, or a function that returns them", type(data).__name__)
+        self.data = data
+        self.seen: list[Any] | None = None
+
+    def next(self) -> Any:
+        """(X, Y), or an iterable of minibatches, for one epoch."""
+        data = self.data() if callable(self.data) and not hasattr(self.data, "__iter__") else self.data
+        if is_whole(data):
+            return data
+        if not hasattr(data, "__iter__") and hasattr(data, "__getitem__"):
+            return (data[i] for i in range(len(data)))
+        if data is self.data and hasattr(data, "__next__"):
+            return self._once(data)
+        return data
+
+    def length(self) -> int | None:
+        """The number of minibatches of a stream, where it is known."""
+        if self.seen is not None:
+            return len(self.seen)
+        return len(self.data) if hasattr(self.data, "__len__") else None
+
+    def _once(self, iterator: Iterator[Any]) -> Iterable[Any]:
+        """Minibatches of something that can be read only once: remembered while it is read."""
+        if self.seen is not None:
+            return self.seen
+
+        def remember() -> Iterator[Any]:
+            kept = []
+            for item in iterator:
+                kept.append(item)
+                yield item
+            self.seen = kept
+
+        return remember()

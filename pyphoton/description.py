@@ -1,0 +1,139 @@
+"""Descriptions: frozen dataclasses that check their arguments, print themselves back and become JSON.
+
+Layers, losses, metrics, optimisers and initialisers are descriptions. They hold no arrays and never change; identity
+(not equality) is what makes two uses of a layer share weights, hence `eq=False`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+from typing import Any, ClassVar, TypeVar, dataclass_transform
+
+from pyphoton.errors import ArgumentError, FileError, near
+
+T = TypeVar("T", bound=type)
+_CLASSES: dict[str, type[Description]] = {}
+_FUNCTIONS: dict[str, Any] = {}
+
+
+class Description:
+    """Base of everything that is described rather than computed."""
+
+    kind: ClassVar[str] = ""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if cls.__module__.startswith("pyphoton."):
+            _CLASSES[cls.__name__] = cls
+
+    def arguments(self) -> dict[str, Any]:
+        """The constructor's arguments by name: what is saved."""
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.init}  # type: ignore[arg-type]
+
+    def __repr__(self) -> str:
+        """The constructor call that makes an equal description; defaults are left out."""
+        if not dataclasses.is_dataclass(self):
+            return f"{type(self).__name__}()"
+        shown: list[str] = []
+        keyword = False
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if not field.init or _is_default(field, value):
+                keyword = True
+            elif keyword or field.kw_only or not (_required(field) or field.name == "activation"):
+                keyword = True
+                shown.append(f"{field.name}={_text(value)}")
+            else:
+                shown.append(_text(value))
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+@dataclass_transform(frozen_default=True, eq_default=False, kw_only_default=False, field_specifiers=(dataclasses.field,))
+def description(cls: T) -> T:
+    """Make `cls` a frozen dataclass whose constructor refuses unknown arguments with the nearest known name."""
+    made: Any = dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls)
+    plain = made.__init__
+    signature = inspect.signature(plain)
+    known = [p for p in signature.parameters if p != "self"]
+
+    @functools.wraps(plain)
+    def checked(self: Any, *args: Any, **kwargs: Any) -> None:
+        for name in kwargs:
+            if name not in known:
+                raise ArgumentError(made.__name__, f"arguments {', '.join(known)}", f"{name}=", near(name, known))
+        try:
+            signature.bind(self, *args, **kwargs)
+        except TypeError as error:
+            raise ArgumentError(made.__name__, f"{made.__name__}{_call(signature)}", str(error)) from None
+        plain(self, *args, **kwargs)
+
+    made.__init__ = checked
+    return made  # type: ignore[no-any-return]
+
+
+def stock_function(function: Any, *names: str) -> Any:
+    """Register a function of the library, so that JSON can name it. Returns the function."""
+    for name in (function.__name__, *names):
+        _FUNCTIONS[name] = function
+    return function
+
+
+def to_config(value: Any) -> Any:
+    """A description (nested ones included) as JSON-able data.
+
+    Errors: ArgumentError for a function or object that is not part of the library: it cannot be named in a file.
+    """
+    if isinstance(value, Description) and _CLASSES.get(type(value).__name__) is type(value):
+        return {"class": type(value).__name__, "args": {k: to_config(v) for k, v in value.arguments().items()}}
+    if isinstance(value, tuple | list):
+        return [to_config(v) for v in value]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    name = getattr(value, "__name__", None)
+    if name is not None and _FUNCTIONS.get(name) is value:
+        return {"function": name}
+    raise ArgumentError(
+        f"{value!r}", "layers and functions of the library", "a Python object of your own",
+        "Only the library's own layers can be named in a file; save the weights instead.",
+    )  # fmt: skip
+
+
+def from_config(config: Any) -> Any:
+    """The description that `to_config` wrote. Nothing is executed but the library's own constructors."""
+    if isinstance(config, dict):
+        if "function" in config:
+            if config["function"] not in _FUNCTIONS:
+                raise FileError(f"function {config['function']!r}", hint=near(config["function"], _FUNCTIONS))
+            return _FUNCTIONS[config["function"]]
+        if config.get("class") not in _CLASSES or not isinstance(config.get("args"), dict):
+            raise FileError(f"layer {config.get('class')!r}", "a class of this version", hint=near(config, _CLASSES))
+        cls: Any = _CLASSES[config["class"]]
+        args = {k: from_config(v) for k, v in config["args"].items()}
+        rest = args.pop(cls.variadic, ()) if hasattr(cls, "variadic") else ()
+        return cls(*rest, **args)
+    return tuple(from_config(v) for v in config) if isinstance(config, list) else config
+
+
+def _call(signature: inspect.Signature) -> str:
+    names = [p for p in signature.parameters if p != "self"]
+    return f"({', '.join(names)})"
+
+
+def _required(field: dataclasses.Field[Any]) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
+def _is_default(field: dataclasses.Field[Any], value: Any) -> bool:
+    if field.default is not dataclasses.MISSING:
+        return bool(value is field.default or (type(value) is type(field.default) and value == field.default))
+    if field.default_factory is not dataclasses.MISSING:
+        return repr(value) == repr(field.default_factory())
+    return False
+
+
+def _text(value: Any) -> str:
+    if callable(value) and not isinstance(value, Description):
+        return str(getattr(value, "__name__", repr(value)))
+    return repr(value)

@@ -1,0 +1,83 @@
+"""Every refusal of the library, in one form: where, expected, received, what to do.
+
+    PhotonError
+    ├── ArgumentError    (ValueError, TypeError, AssertionError)  a layer, loss, optimiser ... was described wrongly
+    │   └── UnknownName  (KeyError)                                a name that is in no table; the nearest ones are given
+    ├── ShapeError       (ValueError)    an array does not fit the layer that it reaches
+    ├── DataError        (ValueError)    data that cannot be trained on: empty, unequal, not numeric, labels out of range
+    ├── TraceError       (TypeError)     a Python function that cannot be followed symbolically
+    ├── NonFiniteLoss    (ArithmeticError)  the loss became NaN or infinite
+    ├── NotBuilt         (RuntimeError)  something was asked for that exists only once the input's shape is known
+    ├── Unsupported      (NotImplementedError)  this backend cannot do that; the way out is in the text
+    ├── BackendMissing   (ImportError)   the engine is not installed
+    └── FileError        (ValueError)    a saved file that is damaged, foreign or of a newer format
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class PhotonError(Exception):
+    """Base of all errors of this library.
+
+    `where` names the layer, argument or file; `expected`, `received` and `hint` complete the sentence.
+    """
+
+    def __init__(self, where: str, expected: str = "", received: str = "", hint: str = "") -> None:
+        self.where, self.expected, self.received, self.hint = where, expected, received, hint
+        super().__init__(where, expected, received, hint)
+
+    def __str__(self) -> str:
+        parts = [f"expected {self.expected}"] if self.expected else []
+        parts += [f"received {self.received}"] if self.received else []
+        sentence = f"{self.where}: {', '.join(parts)}." if parts else self.where
+        return f"{sentence} {self.hint}" if self.hint else sentence
+
+
+class ArgumentError(PhotonError, ValueError, TypeError, AssertionError):
+    """A layer, loss, optimiser or call was given an argument that it cannot have."""
+
+
+class UnknownName(ArgumentError, KeyError):
+    """A name that stands in no table."""
+
+
+class ShapeError(PhotonError, ValueError):
+    """An array does not fit the layer that it reaches."""
+
+
+class DataError(PhotonError, ValueError):
+    """Data that cannot be trained on."""
+
+
+class TraceError(PhotonError, TypeError):
+    """A Python function cannot be followed with symbolic tensors."""
+
+
+class NonFiniteLoss(PhotonError, ArithmeticError):
+    """The loss became NaN or infinite."""
+
+
+class NotBuilt(PhotonError, RuntimeError):
+    """Parameters or shapes were asked for before the input's shape was known."""
+
+
+class Unsupported(PhotonError, NotImplementedError):
+    """This backend cannot do what was asked."""
+
+
+class BackendMissing(PhotonError, ImportError):
+    """The engine that was asked for is not installed."""
+
+
+class FileError(PhotonError, ValueError):
+    """A saved file is damaged, foreign, or of a newer format."""
+
+
+def near(name: object, known: Iterable[str]) -> str:
+    """A sentence with the known names nearest to `name`, or all of them when none is near."""
+    names = sorted(known)
+    close = difflib.get_close_matches(str(name).lower(), names, n=3, cutoff=0.5)
+    return f"Did you mean {' or '.join(repr(c) for c in close)}?" if close else f"Known: {', '.join(names)}."

@@ -1,0 +1,202 @@
+"""Network: a model with a backend. It plans the model for the shapes that arrive and keeps the parameters together.
+
+The parameters themselves belong to the layers (`parameters.py`); a network only collects them under their paths and
+hands them to the backend. Each combination of input shapes is planned once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from pyphoton import config, graph, parameters
+from pyphoton.backends import check_supported, get_backend
+from pyphoton.backends.base import Module
+from pyphoton.data.arrays import convert
+from pyphoton.data.forms import Batch, members
+from pyphoton.errors import ArgumentError, ShapeError, TraceError
+from pyphoton.plan import Plan, owners, plan
+from pyphoton.typing import Shape, show
+
+_structure = 0
+
+
+def structure_changed() -> None:
+    """A model got another layer: networks plan again."""
+    global _structure
+    _structure += 1
+
+
+class Network:
+    """A model, where it runs, and its plans."""
+
+    def __init__(self, model: Any, *, backend: str | None = None, device: str | None = None, seed: int | None = None) -> None:
+        if not callable(model):
+            raise ArgumentError("model", "a layer or a function", repr(model))
+        context = config.get_context()
+        self.model = model
+        self.backend = get_backend(backend)
+        self.device = device or context.device
+        self.dtype = context.dtype
+        self.seed = config.check_seed(seed, "model")
+        self.parameters: dict[str, parameters.Parameter] = {}
+        self.input_shapes: tuple[Shape, ...] = ()
+        self.input_tuple = False
+        self.input_whole: tuple[bool, ...] = ()
+        self._plans: dict[Any, Plan] = {}
+        self._module: Module | None = None
+        self._structure = _structure
+
+    # ---- planning ----------------------------------------------------------------------------------------------------
+
+    def forward_plan(self, x: tuple[Any, ...], x_tuple: bool) -> Plan:
+        """The plan of the model for these inputs. Errors: ShapeError, TraceError, Unsupported."""
+        found = self._cached(("forward", x_tuple, _signature(x)), lambda: self._trace_forward(x, x_tuple))
+        if not self.input_shapes:
+            self._remember(x, x_tuple)
+        return found
+
+    def training_plan(self, batch: Batch, loss: Any, metrics: Mapping[str, Any]) -> Plan:
+        """The plan of the loss and the metrics, which has the model inside, for this batch's shapes."""
+        key = ("train", batch.x_tuple, batch.y_tuple, _signature(batch.x), _signature(batch.y), id(loss), tuple(metrics))
+        found = self._cached(key, lambda: self._trace_training(batch, loss, metrics))
+        if not self.input_shapes:
+            self._remember(batch.x, batch.x_tuple)
+        return found
+
+    def _cached(self, key: Any, make: Any) -> Plan:
+        if self._structure != _structure:
+            self._plans.clear()
+            self._structure = _structure
+        found = self._plans.get(key)
+        if found is None:
+            found = self._plans[key] = self._adopt(make())
+        return found
+
+    def _trace_forward(self, x: tuple[Any, ...], x_tuple: bool) -> graph.Graph:
+        inputs = self._tensors(x)
+        return graph.trace(self.model, inputs if x_tuple else inputs[0])
+
+    def _trace_training(self, batch: Batch, loss: Any, metrics: Mapping[str, Any]) -> graph.Graph:
+        x, y = self._tensors(batch.x), self._tensors(batch.y)
+        x_argument, y_argument = x if batch.x_tuple else x[0], y if batch.y_tuple else y[0]
+
+        def train(*_: Any) -> tuple[Any, ...]:
+            p = graph.call(self.model, x_argument)
+            values = [_scalar(f, p, y_argument, "loss" if i == 0 else "metric") for i, f in enumerate((loss, *metrics.values()))]
+            return tuple(values)
+
+        paths = {graph.root_path(self.model): self.model, "loss": loss, **metrics}
+        result = graph.trace(train, *x, *y, paths=paths)
+        return result
+
+    def _tensors(self, arrays: tuple[Any, ...]) -> tuple[graph.Tensor, ...]:
+        return tuple(graph.Tensor((None, *map(int, a.shape[1:])), _kind(a, self.dtype)) for a in arrays)
+
+    def _adopt(self, traced: graph.Graph) -> Plan:
+        """The plan of a graph, with the parameters that it needs in place."""
+        made = plan(traced, self.dtype)
+        check_supported(self.backend, made)
+        inside = _descendants(self.model)
+        grown = False
+        for path, (layer, name, param, shapes) in owners(traced).items():
+            if path in self.parameters and id(layer) not in inside:
+                continue  # a layer that a function makes at every call: its parameters go by path
+            found = parameters.obtain(layer, name, path, param, shapes, self.dtype, self.seed)
+            grown |= self.parameters.get(path) is not found
+            self.parameters[path] = found
+        if grown:
+            self._module = None
+        return made
+
+    def _remember(self, x: tuple[Any, ...], x_tuple: bool) -> None:
+        """What the model was built with: tells a sample from a batch, and is saved."""
+        self.input_shapes = tuple(tuple(map(int, a.shape[1:])) for a in x)
+        self.input_whole = tuple(_kind(a, self.dtype) == "int64" for a in x)
+        self.input_tuple = x_tuple
+
+    @property
+    def input_ranks(self) -> tuple[int, ...]:
+        """The number of axes of each input, the batch included; nothing before the model is built."""
+        return tuple(len(s) + 1 for s in self.input_shapes)
+
+    # ---- running -----------------------------------------------------------------------------------------------------
+
+    @property
+    def module(self) -> Module:
+        """The parameters on the backend's device."""
+        if self._module is None:
+            values = {path: p.value for path, p in self.parameters.items()}
+            roles = {path: p.role for path, p in self.parameters.items()}
+            self._module = self.backend.module(values, roles=roles, device=self.device, seed=self.seed)
+        return self._module
+
+    def run(self, x: tuple[Any, ...], x_tuple: bool, *, training: bool = False) -> Any:
+        """The model's output: an array, or a tuple of arrays. Errors: ShapeError, DataError."""
+        made = self.forward_plan(x, x_tuple)
+        outputs = self.module.run(made, self.converted(made, x, "inputs"), training=training)
+        return outputs[0] if made.single else outputs
+
+    def converted(self, made: Plan, arrays: tuple[Any, ...], word: str = "data") -> tuple[Any, ...]:
+        """Arrays as the plan's inputs want them."""
+        return tuple(convert(a, v, word) for a, v in zip(arrays, made.inputs, strict=True))
+
+    def __call__(self, *inputs: Any) -> Any:
+        """The model on arrays, as layers and models are called: deterministic, results as NumPy arrays."""
+        x, x_tuple = members(inputs[0] if len(inputs) == 1 else tuple(inputs), "inputs")
+        return self.run(x, x_tuple)
+
+    def frozen(self) -> frozenset[str]:
+        """The paths of parameters that training leaves alone."""
+        return frozenset(path for path, p in self.parameters.items() if p.frozen or p.role == "state")
+
+
+def _kind(array: Any, dtype: str) -> str:
+    return "int64" if isinstance(array, np.ndarray) and array.dtype.kind in "iu" else dtype
+
+
+def _signature(arrays: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple((tuple(a.shape[1:]), isinstance(a, np.ndarray) and a.dtype.kind in "iu") for a in arrays)
+
+
+def _scalar(function: Any, p: Any, y: Any, word: str) -> Any:
+    """The loss or metric, traced; a function that cannot be traced becomes an opaque step of a Python engine."""
+    try:
+        value = graph.call(function, p, y)
+    except TraceError:
+        if hasattr(function, "kind"):
+            raise
+        flat, structure = graph.flattened((p, y))
+        value = graph.opaque(function, flat, structure, ())
+    if not isinstance(value, graph.Tensor):
+        raise ShapeError(word, "one number", repr(value))
+    if value.shape != ():
+        if word == "loss":
+            raise ShapeError(word, "one number for the batch", show(value.shape), 'Reduce it: reduction="mean", or .mean().')
+        value = value.mean()
+    return value
+
+
+def _descendants(model: Any) -> set[int]:
+    found: set[int] = set()
+    todo = [model]
+    while todo:
+        layer = todo.pop()
+        if id(layer) not in found:
+            found.add(id(layer))
+            todo += [c for c in graph.children(layer).values() if c is not None]
+    return found
+
+
+_networks: WeakKeyDictionary[Any, Network] = WeakKeyDictionary()
+
+
+def network_of(model: Any) -> Network:
+    """The network that runs a model which is called by itself: on the backend that is found first."""
+    found = _networks.get(model)
+    if found is None:
+        found = _networks[model] = Network(model)
+    return found

@@ -1,0 +1,241 @@
+"""Optimisers: descriptions with one formula each, for one parameter.
+
+`update(p, g, slots, k)` gives the new parameter and the new slots (arrays kept per parameter, zero at first). k holds the numbers
+that change from step to step: the learning rate `lr`, and what `scalars(step)` adds. The formula is written with
+operators, so it runs on NumPy arrays as it stands, and is traced once into a plan that every backend can run.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from pyphoton.description import Description, description
+from pyphoton.errors import ArgumentError, UnknownName, near
+from pyphoton.graph import Tensor, apply, trace
+from pyphoton.plan import Plan, plan
+
+Slots = dict[str, Any]
+
+
+class Optimiser(Description):
+    """Base of the optimisers. `gclip` above 0 scales a parameter's gradient down to that Euclidean norm."""
+
+    kind = "optimiser"
+    slots: ClassVar[tuple[str, ...]] = ()
+    lr: float
+    gclip: float
+
+    def __post_init__(self) -> None:
+        for name, value in self.arguments().items():
+            if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+                raise ArgumentError(f"{type(self).__name__} {name}=", "a number from 0", repr(value))
+            if name in ("gamma", "rho", "beta1", "beta2") and value >= 1:
+                raise ArgumentError(f"{type(self).__name__} {name}=", "a number below 1", repr(value))
+
+    def scalars(self, step: int) -> dict[str, float]:
+        """Numbers of this step (from 1) that the formula needs."""
+        return {}
+
+    def update(self, p: Any, g: Any, slots: Slots, k: dict[str, Any]) -> tuple[Any, Slots]:
+        """The new parameter and slots."""
+        raise NotImplementedError
+
+    def numbers(self, step: int) -> dict[str, float]:
+        """All of `k` for step `step` (from 1)."""
+        return {"lr": float(self.lr), **self.scalars(step)}
+
+    def clipped(self, g: Any) -> Any:
+        """The gradient, no longer than `gclip`."""
+        if not self.gclip:
+            return g
+        norm = apply("sqrt", apply("sum", apply("square", g)))
+        return g * apply("where", apply("gt", norm, self.gclip), self.gclip / norm, 1.0)
+
+
+@description
+class SGD(Optimiser):
+    """p -= lr g."""
+
+    lr: float = 0.01
+    gclip: float = 0.0
+
+    def update(self, p: Any, g: Any, slots: Slots, k: dict[str, Any]) -> tuple[Any, Slots]:
+        """One step down the gradient."""
+        return p - self.clipped(g) * k["lr"], {}
+
+
+@description
+class Momentum(Optimiser):
+    """v = gamma v - lr g;  p += v (Polyak 1964)."""
+
+    lr: float = 0.05
+    gamma: float = 0.95
+    gclip: float = 0.0
+    slots = ("velocity",)
+
+    def update(self, p: Any, g: Any, slots: Slots, k: dict[str, Any]) -> tuple[Any, Slots]:
+        """One step with velocity."""
+        v = slots["velocity"] * self.gamma - self.clipped(g) * k["lr"]
+        return p + v, {"velocity": v}
+
+
+@description
+class Nesterov(Optimiser):
+    """v' = gamma v - lr g;  p += (1 + gamma) v' - gamma v (Nesterov 1983, as in Bengio et al. 2012)."""
+
+    lr: float = 0.05
+    gamma: float = 0.95
+    gclip: float = 0.0
+    slots = ("velocity",)
+
+    def update(self, p: Any, g: Any, slots: Slots, k: dict[str, Any]) -> tuple[Any, Slots]:
+        """One step with velocity, looking ahead."""
+        v = slots["velocity"] * self.gamma - self.clipped(g) * k["lr"]
+        return p + v * (1 + self.gamma) - slots["velocity"] * self.gamma, {"velocity": v}
+
+
+@description
+class Adagrad(Optimiser):
+    """G += g^2;  p -= lr g / sqrt(G + eps) (Duchi et al. 2011; Photon's place of eps)."""
+
+    lr: float = 0.05
+    eps: float = 1e-6
+    gclip: float = 0.0
+    slots = ("square_sum",)
+
+    def update(self, p: Any, g: Any, slots: Slots, k: dict[str, Any]) -> tuple[Any, Slots]:
+        """One step scaled by all squares so far."""
+        g = self.clipped(g)
+        total = slots["square_sum"] + apply("square", g)
+        return p - g * k["lr"] / apply("sqrt", total + self.eps), {"square_sum": total}
+
+
+@description
+class Rmsprop(Optimiser):
+    """G = rho G + (1 - rho) g^2;  p -= lr g / sqrt(G + eps) (Tieleman and Hinton 2012; Photon's place of eps)."""
+
+    lr: float = 0.01
+    rho: float = 0.9
+    eps: float = 1e-6
+    gclip: float = 0.0
+    slots = ("square_mean",)
+
+    def update(self, p: Any, g: Any, slots: Slots, k: dict[str, Any]) -> tuple[Any, Slots]:
+        """One step scaled by recent squares."""
+        g = self.clipped(g)
+        mean = slots["square_mean"] * self.rho + apply("square", g) * (1 - self.rho)
+        return p - g * k["lr"] / apply("sqrt", mean + self.eps), {"square_mean": mean}
+
+
+@description
+class Adadelta(Optimiser):
+    """G = rho G + (1 - rho) g^2;  d = g sqrt(D + eps) / sqrt(G + eps);  p -= lr d;  D = rho D + (1 - rho) d^2 (Zeiler 2012)."""
+
+    lr: float = 1.0
+    rho: float = 0.9
+    eps: float = 1e-6
+    gclip: float = 0.0
+    slots = ("delta_mean", "square_mean")
+
+    def update(self, p: Any, g: Any, slots: Slots, k: dict[str, Any]) -> tuple[Any, Slots]:
+        """One step scaled by recent squares and recent steps."""
+        g = self.clipped(g)
+        mean = slots["square_mean"] * self.rho + apply("square", g) * (1 - self.rho)
+        d = g * apply("sqrt", slots["delta_mean"] + self.eps) / apply("sqrt", mean + self.eps)
+        deltas = slots["delta_mean"] * self.rho + apply("square", d) * (1 - self.rho)
+        return p - d * k["lr"], {"delta_mean": deltas, "square_mean": mean}
+
+
+@description
+class Adam(Optimiser):
+    """m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;  p -= lr (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps).
+
+    Source: Kingma and Ba 2014.
+    """
+
+    lr: float = 0.001
+    beta1: float = 0.9
+    beta2: float = 0.999
+    eps: float = 1e-8
+    gclip: float = 0.0
+    slots = ("mean", "square_mean")
+
+    def scalars(self, step: int) -> dict[str, float]:
+        """The corrections of the first steps."""
+        return {"correction1": 1 - self.beta1**step, "correction2": 1 - self.beta2**step}
+
+    def update(self, p: Any, g: Any, slots: Slots, k: dict[str, Any]) -> tuple[Any, Slots]:
+        """One step along the mean gradient, scaled by the mean square."""
+        g = self.clipped(g)
+        mean = slots["mean"] * self.beta1 + g * (1 - self.beta1)
+        square = slots["square_mean"] * self.beta2 + apply("square", g) * (1 - self.beta2)
+        step = mean / k["correction1"] / (apply("sqrt", square / k["correction2"]) + self.eps)
+        return p - step * k["lr"], {"mean": mean, "square_mean": square}
+
+
+@description
+class AdamW(Adam):
+    """Adam after p -= lr weight_decay p: decay apart from the gradient (Loshchilov and Hutter 2017)."""
+
+    weight_decay: float = 0.01
+
+    def update(self, p: Any, g: Any, slots: Slots, k: dict[str, Any]) -> tuple[Any, Slots]:
+        """A step of Adam on the decayed parameter."""
+        return Adam.update(self, p - p * (k["lr"] * self.weight_decay), g, slots, k)
+
+
+@description
+class Adamax(Optimiser):
+    """m = b1 m + (1 - b1) g;  u = max(b2 u, |g|);  p -= lr / (1 - b1^t) m / (u + eps) (Kingma and Ba 2014)."""
+
+    lr: float = 0.002
+    beta1: float = 0.9
+    beta2: float = 0.999
+    eps: float = 1e-8
+    gclip: float = 0.0
+    slots = ("mean", "largest")
+
+    def scalars(self, step: int) -> dict[str, float]:
+        """The correction of the first steps."""
+        return {"correction1": 1 - self.beta1**step}
+
+    def update(self, p: Any, g: Any, slots: Slots, k: dict[str, Any]) -> tuple[Any, Slots]:
+        """One step along the mean gradient, scaled by the largest."""
+        g = self.clipped(g)
+        mean = slots["mean"] * self.beta1 + g * (1 - self.beta1)
+        largest = apply("maximum", slots["largest"] * self.beta2, apply("abs", g))
+        return p - mean * (k["lr"] / k["correction1"]) / (largest + self.eps), {"mean": mean, "largest": largest}
+
+
+RMSprop, ADAM = Rmsprop, Adam
+NAMES: dict[str, type[Optimiser]] = {
+    c.__name__.lower(): c for c in (SGD, Momentum, Nesterov, Adagrad, Rmsprop, Adadelta, Adam, AdamW, Adamax)
+}
+
+
+def get(what: Any) -> Optimiser:
+    """An optimiser by name, class or as itself. Errors: UnknownName with the nearest names."""
+    if isinstance(what, str):
+        if what.lower() not in NAMES:
+            raise UnknownName("opt", "an optimiser", repr(what), near(what, NAMES))
+        return NAMES[what.lower()]()
+    if isinstance(what, type) and issubclass(what, Optimiser):
+        return what()
+    if isinstance(what, Optimiser):
+        return what
+    raise ArgumentError("opt", "an optimiser or its name", repr(what))
+
+
+def update_plan(optimiser: Optimiser, dtype: str) -> Plan:
+    """The update of one parameter as a plan: inputs p, g, the slots, then the numbers of `k` sorted by name.
+
+    Outputs are the new p and the new slots, in the order of `optimiser.slots`.
+    """
+    names = sorted(optimiser.numbers(1))
+
+    def formula(p: Any, g: Any, *rest: Any) -> tuple[Any, ...]:
+        slots = dict(zip(optimiser.slots, rest[: len(optimiser.slots)], strict=True))
+        p, new = optimiser.update(p, g, slots, dict(zip(names, rest[len(optimiser.slots) :], strict=True)))
+        return (p, *(new[s] for s in optimiser.slots))
+
+    return plan(trace(formula, *(Tensor((), dtype) for _ in range(2 + len(optimiser.slots) + len(names)))), dtype)

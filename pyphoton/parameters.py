@@ -1,0 +1,223 @@
+"""Where the numbers live: one NumPy array per parameter, kept by the layer that owns it.
+
+Layers are descriptions and hold no arrays; this store does, keyed by the layer's identity. Backends on the CPU train
+these very arrays in place (torch through `from_numpy`, Julia through a pointer), so that two models, a slice of a
+model, and the same model on two engines share their weights without copying and without being told.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from pyphoton import graph, initialisers
+from pyphoton.errors import ArgumentError, NotBuilt, ShapeError
+from pyphoton.typing import Shape, show
+
+_changes = 0
+
+
+class Parameter:
+    """One parameter: `value` (a NumPy array, canonical layout), `path`, `role` and whether it is `frozen`."""
+
+    __slots__ = ("__weakref__", "frozen", "path", "role", "value")
+
+    def __init__(self, path: str, value: Any, role: str, frozen: bool = False) -> None:
+        self.path, self.value, self.role, self.frozen = path, value, role, frozen
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Axis lengths."""
+        return tuple(self.value.shape)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        return np.array(self.value, dtype=dtype, copy=copy)
+
+    def __repr__(self) -> str:
+        return f"Parameter({self.path}, {self.shape}{', frozen' if self.frozen else ''})"
+
+    def set_(self, value: Any) -> None:
+        """Copy `value` into the parameter, for every model and engine that uses it. Errors: ShapeError, unchanged."""
+        global _changes
+        array = np.asarray(value)
+        if array.shape != self.value.shape or array.dtype.kind not in "biuf":
+            raise ShapeError(self.path, f"numbers of shape {self.value.shape}", f"{array.dtype} {array.shape}")
+        self.value[...] = array
+        _changes += 1
+
+
+class Parameters(Mapping[str, Parameter]):
+    """Parameters by name, with attribute access; `w` and `b` are short for kernel and bias."""
+
+    def __init__(self, members: Mapping[str, Parameter]) -> None:
+        self._members = dict(members)
+
+    def __getitem__(self, name: str) -> Parameter:
+        return self._members[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._members)
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def __getattr__(self, name: str) -> Parameter:
+        for known in (name, {"w": "kernel", "b": "bias"}.get(name, name)):
+            if known in self.__dict__.get("_members", {}):
+                return self._members[known]
+        raise AttributeError(f"no parameter {name!r}; there are {', '.join(self.__dict__.get('_members', {}))}")
+
+    def __repr__(self) -> str:
+        return "\n".join(map(repr, self._members.values()))
+
+
+class _Entry:
+    def __init__(self, shapes: tuple[Shape, ...]) -> None:
+        self.shapes = shapes
+        self.members: dict[str, Parameter] = {}
+
+
+_store: WeakKeyDictionary[Any, _Entry] = WeakKeyDictionary()
+_frozen_before_built: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
+
+
+def changes() -> int:
+    """How often a parameter was set from outside of a backend; a copy on another device looks at it."""
+    return _changes
+
+
+def allocate(shape: tuple[int, ...], dtype: str) -> Any:
+    """An empty C-contiguous array on a 64-byte boundary."""
+    wide = np.dtype(dtype).itemsize
+    raw = np.empty(math.prod(shape) * wide + 64, np.uint8)
+    start = -raw.ctypes.data % 64
+    return raw[start : start + math.prod(shape) * wide].view(dtype).reshape(shape)
+
+
+def obtain(layer: Any, name: str, path: str, param: Any, shapes: tuple[Shape, ...], dtype: str, seed: int) -> Parameter:
+    """The layer's parameter, drawn now if it does not exist. The same seed and path give the same numbers everywhere."""
+    entry = _store.setdefault(layer, _Entry(shapes))
+    if name not in entry.members:
+        random = np.random.default_rng([seed, zlib.crc32(path.encode())])
+        value = allocate(param.shape, dtype)
+        value[...] = initialisers.draw(param.init, random, param.shape, param.fans)
+        entry.members[name] = Parameter(path, value, param.role, bool(_frozen_before_built.get(layer)))
+    found = entry.members[name]
+    if found.value.dtype != dtype:
+        raise ArgumentError(f"{path}", f"parameters of {found.value.dtype}", f"a model of {dtype}", "Build a new layer for another dtype.")
+    return found
+
+
+def check(layer: Any, shapes: tuple[Shape, ...]) -> None:
+    """Errors: ShapeError when a built layer meets an input that its parameters do not fit."""
+    entry = _store.get(layer)
+    if entry is None or entry.shapes == shapes:
+        return
+    for name, param in layer.params(*shapes).items():
+        if name in entry.members and entry.members[name].shape != param.shape:
+            built, received = (" and ".join(map(show, s)) for s in (entry.shapes, shapes))
+            raise ShapeError(
+                graph.where(repr(layer)), f"an input like {built}", received,
+                f"Its {name} {entry.members[name].shape} was built for that; build a new layer, or reshape before it.",
+            )  # fmt: skip
+
+
+def collect(layer: Any, path: str = "") -> dict[str, Parameter]:
+    """The parameters of a layer and of all layers inside it, by path."""
+    found: dict[str, Parameter] = {}
+    _collect(layer, path, found, set())
+    return found
+
+
+def _collect(layer: Any, path: str, found: dict[str, Parameter], seen: set[int]) -> None:
+    if id(layer) in seen:
+        return
+    seen.add(id(layer))
+    for name, parameter in (_store[layer].members if _in_store(layer) else {}).items():
+        found[f"{path}.{name}" if path else name] = parameter
+    members = getattr(layer, "children", None)
+    for name, child in (members() if callable(members) else {}).items():
+        own = getattr(child, "name", None)
+        name = own if isinstance(own, str) else name
+        _collect(child, f"{path}.{name}" if path else name, found, seen)
+
+
+def _in_store(layer: Any) -> bool:
+    try:
+        return layer in _store
+    except TypeError:
+        return False
+
+
+def is_built(layer: Any) -> bool:
+    """Whether the layer, or a layer inside it, has its parameters."""
+    return bool(collect(layer))
+
+
+def view(layer: Any) -> Parameters:
+    """The parameters of a layer or model. Errors: NotBuilt."""
+    found = collect(layer)
+    if not found and not _in_store(layer):
+        raise NotBuilt(repr(layer), hint="It has no parameters yet: call it on an array, or fit_ it, so that its input's shape is known.")
+    return Parameters(found)
+
+
+def parameters_in(what: Any) -> list[Parameter]:
+    """The parameters of a Parameter, a layer, or a collection of these."""
+    if isinstance(what, Parameter):
+        return [what]
+    if isinstance(what, Mapping):
+        return [p for v in what.values() for p in parameters_in(v)]
+    if isinstance(what, list | tuple | set):
+        return [p for v in what for p in parameters_in(v)]
+    if hasattr(what, "kind"):
+        return list(collect(what).values())
+    raise ArgumentError("parameters", "a parameter, a layer, or several", repr(what))
+
+
+def freeze_(what: Any) -> None:
+    """Keep parameters as they are while training: of a parameter, a layer, a model, or several. Also before they exist."""
+    _mark(what, True)
+
+
+def unfreeze_(what: Any) -> None:
+    """Train the parameters again that `freeze_` stopped."""
+    _mark(what, False)
+
+
+def _mark(what: Any, frozen: bool) -> None:
+    for parameter in parameters_in(what):
+        parameter.frozen = frozen
+    if hasattr(what, "kind"):
+        _frozen_before_built[what] = frozen
+        for child in what.children().values():
+            if hasattr(child, "kind"):
+                _mark(child, frozen)
+    elif isinstance(what, list | tuple | set):
+        for member in what:
+            _mark(member, frozen)
+
+
+def weights(layer: Any) -> list[Any]:
+    """The arrays of a layer or model, trained ones first, then state (as Keras's get_weights): views, not copies."""
+    found = view(layer).values()
+    return [p.value for role in ("weight", "state") for p in found if p.role == role]
+
+
+def weights_(layer: Any, values: Any) -> None:
+    """Set the arrays of a layer or model, in the order of `weights(layer)`. Errors: ShapeError; nothing is changed then."""
+    found = view(layer).values()
+    ordered = [p for role in ("weight", "state") for p in found if p.role == role]
+    arrays = [np.asarray(v) for v in values]
+    if len(arrays) != len(ordered):
+        raise ShapeError(repr(layer), f"{len(ordered)} arrays", str(len(arrays)))
+    for parameter, array in zip(ordered, arrays, strict=True):
+        if parameter.shape != array.shape:
+            raise ShapeError(parameter.path, f"shape {parameter.shape}", str(array.shape))
+    for parameter, array in zip(ordered, arrays, strict=True):
+        parameter.set_(array)

@@ -1,0 +1,216 @@
+"""Plan: a graph made flat, named and fully sized. It is what backends compile, what is sent to Julia and what is saved.
+
+A plan is a list of steps over numbered values. Inputs, constants and results of steps share one numbering. A step is a
+primitive of `ops.py` or a layer kind, knows its path ("encoder.2"), and names its parameters by path
+("encoder.2.kernel"). Axis 0 of length None is the batch. Every plan is JSON; nothing in it is Python code, except an
+opaque function (op "python"), which only the engine that can call it accepts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from pyphoton import ops
+from pyphoton.description import Description, from_config, to_config
+from pyphoton.errors import FileError, ShapeError
+from pyphoton.graph import Graph, Node, Tensor
+from pyphoton.layers.base import Param
+from pyphoton.typing import Shape
+
+FORMAT = 1
+FUSED = frozenset({"relu", "tanh", "sigmoid", "softplus", "gelu", "swish", "selu"})
+"""Activations that become part of the layer's step before them."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """An input: its number, shape, dtype, and for whole numbers used as positions the bound that they stay below."""
+
+    id: int
+    shape: Shape
+    dtype: str
+    below: int | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One operation: `outputs = activation(op(inputs; params, attrs))`. `shapes` are those of the outputs."""
+
+    op: str
+    path: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    shapes: tuple[Shape, ...]
+    params: Mapping[str, str] = field(default_factory=dict)
+    attrs: Mapping[str, Any] = field(default_factory=dict)
+    activation: str = "identity"
+    function: Callable[..., Any] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """The whole computation. `single` tells that the traced function returned one tensor and not a tuple."""
+
+    inputs: tuple[Value, ...]
+    constants: Mapping[int, Any]
+    steps: tuple[Step, ...]
+    outputs: tuple[int, ...]
+    params: Mapping[str, Param]
+    dtype: str = "float32"
+    single: bool = True
+
+    def to_json(self, indent: int | None = None) -> str:
+        """The plan as text; equal plans give equal text."""
+        return json.dumps(self.to_data(), indent=indent)
+
+    def to_data(self) -> dict[str, Any]:
+        """The plan as numbers, strings, lists and dictionaries."""
+        steps = []
+        for s in self.steps:
+            data = asdict(replace(s, function=None))
+            del data["function"]
+            steps.append(data)
+        params = {
+            path: {"shape": p.shape, "role": p.role, "fans": p.fans, "init": _init_data(p.init)}
+            for path, p in self.params.items()
+        }
+        return {
+            "format": FORMAT, "dtype": self.dtype, "single": self.single, "inputs": [asdict(i) for i in self.inputs],
+            "constants": [{"id": k, "value": v.tolist() if isinstance(v, np.ndarray) else v} for k, v in self.constants.items()],
+            "steps": steps, "outputs": list(self.outputs), "params": params,
+        }  # fmt: skip
+
+    @staticmethod
+    def from_json(text: str) -> Plan:
+        """The plan that `to_json` wrote. Errors: FileError for another format."""
+        data = json.loads(text)
+        if data.get("format") != FORMAT:
+            raise FileError("plan", f"format {FORMAT}", str(data.get("format")))
+        params = {
+            path: Param(tuple(p["shape"]), from_config(p["init"]), p["role"], tuple(p["fans"]))
+            for path, p in data["params"].items()
+        }
+        steps = tuple(
+            Step(
+                s["op"], s["path"], tuple(s["inputs"]), tuple(s["outputs"]), tuple(map(tuple, s["shapes"])),
+                s["params"], s["attrs"], s["activation"],
+            )
+            for s in data["steps"]
+        )  # fmt: skip
+        inputs = tuple(Value(i["id"], tuple(i["shape"]), i["dtype"], i["below"]) for i in data["inputs"])
+        constants = {c["id"]: np.asarray(c["value"], data["dtype"]) if isinstance(c["value"], list) else c["value"] for c in data["constants"]}
+        return Plan(inputs, constants, steps, tuple(data["outputs"]), params, data["dtype"], data["single"])
+
+
+def plan(graph: Graph, dtype: str = "float32") -> Plan:
+    """Flatten a graph into a plan whose floats are `dtype`."""
+    return _Planner(graph, dtype).plan()
+
+
+def owners(graph: Graph) -> dict[str, tuple[Any, str, Param, tuple[Shape, ...]]]:
+    """For each parameter's path: the layer it belongs to, its name there, its description and the layer's input shapes.
+
+    Errors: ShapeError when a layer is used twice with inputs that need different parameters.
+    """
+    found: dict[str, tuple[Any, str, Param, tuple[Shape, ...]]] = {}
+    for node in graph.nodes:
+        if node.layer is None:
+            continue
+        shapes = tuple(i.shape for i in node.inputs)
+        for name, param in node.layer.params(*shapes).items():
+            path = f"{node.path}.{name}" if node.path else name
+            if path in found and found[path][2].shape != param.shape:
+                raise ShapeError(
+                    f"{node.path} {node.layer!r}", f"one shape of {name} wherever the layer is used",
+                    f"{found[path][2].shape} and {param.shape}", "A shared layer needs inputs of equal shape.",
+                )  # fmt: skip
+            found.setdefault(path, (node.layer, name, param, shapes))
+    return found
+
+
+class _Planner:
+    def __init__(self, graph: Graph, dtype: str) -> None:
+        self.graph, self.dtype = graph, dtype
+        self.ids: dict[int, int] = {}
+        self.constants: dict[int, Any] = {}
+        self.count = 0
+
+    def plan(self) -> Plan:
+        inputs = tuple(self._input(t) for t in self.graph.inputs)
+        steps = tuple(self._step(n) for n in self.graph.nodes)
+        outputs = tuple(self.ids[id(t)] for t in self.graph.outputs)
+        params = {path: param for path, (_, _, param, _) in owners(self.graph).items()}
+        return Plan(inputs, self.constants, _fuse(steps, outputs), outputs, params, self.dtype, self.graph.single)
+
+    def _new(self, tensor: Any = None) -> int:
+        number = self.count
+        self.count += 1
+        if tensor is not None:
+            self.ids[id(tensor)] = number
+        return number
+
+    def _input(self, tensor: Tensor) -> Value:
+        number = self.ids.get(id(tensor))
+        bounds = [bound for node in self.graph.nodes for bound in _bounds(node, tensor)]
+        dtype = "int64" if bounds else self.dtype
+        known = [b for b in bounds if b is not None]
+        return Value(self._new(tensor) if number is None else number, tensor.shape, dtype, min(known) if known else None)
+
+    def _step(self, node: Node) -> Step:
+        inputs = tuple(self._value(i) for i in node.inputs)
+        outputs = tuple(self._new(t) for t in node.outputs)
+        shapes = tuple(t.shape for t in node.outputs)
+        if node.layer is None:
+            attrs = {k: self.dtype if k == "dtype" and str(v).startswith("float") else v for k, v in node.attrs.items()}
+            return Step(node.op, node.path, inputs, outputs, shapes, {}, attrs, function=node.function)
+        into = tuple(i.shape for i in node.inputs)
+        prefix = f"{node.path}." if node.path else ""
+        params = {name: prefix + name for name in node.layer.params(*into)}
+        return Step(node.op, node.path, inputs, outputs, shapes, params, node.layer.attrs(*into))
+
+    def _value(self, value: Any) -> int:
+        if isinstance(value, Tensor):
+            return self.ids[id(value)]
+        number = self._new()
+        self.constants[number] = value.astype(self.dtype) if isinstance(value, np.ndarray) else value
+        return number
+
+
+def _bounds(node: Node, tensor: Tensor) -> list[int | None]:
+    """What `node` says of `tensor` where it uses it as positions: the number that they stay below, or None."""
+    places = [k for k, i in enumerate(node.inputs) if i is tensor]
+    if node.layer is not None:
+        table = node.layer.attrs(*(i.shape for i in node.inputs)).get("vocabulary")
+        return [table for _ in places if table is not None]
+    if not places or node.op == "python" or not set(places) & ops.OPS[node.op].index:
+        return []
+    return [node.attrs["classes"] if "classes" in node.attrs else node.inputs[0].shape[-1]]
+
+
+def _fuse(steps: tuple[Step, ...], outputs: tuple[int, ...]) -> tuple[Step, ...]:
+    """Make an activation part of the layer's step before it, where nothing else reads that step's result."""
+    readers: dict[int, int] = {}
+    for number in (*outputs, *(i for s in steps for i in s.inputs)):
+        readers[number] = readers.get(number, 0) + 1
+    made: dict[int, int] = {}
+    result: list[Step] = []
+    for step in steps:
+        source = made.get(step.inputs[0]) if step.inputs else None
+        if step.op in FUSED and source is not None and readers[step.inputs[0]] == 1:
+            before = result[source]
+            result[source] = replace(before, outputs=step.outputs, activation=step.op)
+            made[step.outputs[0]] = -1
+            continue
+        if len(step.outputs) == 1 and step.op not in ops.OPS and step.op != "python":
+            made[step.outputs[0]] = len(result)
+        result.append(step)
+    return tuple(result)
+
+
+def _init_data(init: Any) -> Any:
+    return to_config(init) if isinstance(init, Description) else {"function": getattr(init, "__name__", "function")}

@@ -1,0 +1,41 @@
+"""Epochs as transactions: an epoch that ends in an error leaves nothing behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+
+@contextmanager
+def undone_on_error(workout: Any) -> Iterator[None]:
+    """Run the body; when it raises, put back weights, optimiser state, counters and history, and raise on.
+
+    Ending on purpose (stop(), Ctrl-C) keeps what was done.
+    """
+    from pyphoton.workout import StopTraining
+
+    network, history = workout.network, workout.history
+    values = {path: p.value.copy() for path, p in network.parameters.items()}
+    session = workout._session
+    state = None if session is None else {k: np.array(v) for k, v in session.state().items()}
+    steps, epochs, rows = workout.steps, workout.epochs, len(history.epochs)
+    marks = {name: len(column) for name, column in history.items()}
+    try:
+        yield
+    except (StopTraining, KeyboardInterrupt):
+        raise
+    except BaseException:
+        if values:
+            network.module.write({p: v for p, v in values.items()})
+        if session is not None and state is not None:
+            workout._session = session
+            session.load(state)
+        elif not steps:
+            workout._session = None
+        workout.steps, workout.epochs = steps, epochs
+        if {name: len(column) for name, column in history.items()} != marks:
+            history.forget_after(steps, rows)
+        raise

@@ -1,0 +1,95 @@
+"""`summary`: a model as a table of layers, output shapes and parameters."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pyphoton.errors import NotBuilt
+from pyphoton.graph import children
+from pyphoton.network import Network, network_of
+from pyphoton.plan import Plan
+from pyphoton.typing import Shape, show
+from pyphoton.workout import Workout
+
+
+@dataclass(frozen=True)
+class Row:
+    """One step of the model: path, layer, output shape, number of parameters (shared ones count where they first stand)."""
+
+    path: str
+    layer: str
+    shape: Shape
+    parameters: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The table; `str()` and a notebook show it. `total` counts trained and fixed numbers, `trained` those that are updated."""
+
+    rows: tuple[Row, ...]
+    total: int
+    trained: int
+    backend: str
+
+    def __str__(self) -> str:
+        cells = [("path", "layer", "output", "parameters")]
+        cells += [(r.path, r.layer, show(r.shape), f"{r.parameters:,}" if r.parameters else "") for r in self.rows]
+        widths = [max(len(row[i]) for row in cells) for i in range(4)]
+        lines = ["  ".join(c.rjust(w) if i == 3 else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))).rstrip() for row in cells]
+        rule = "-" * max(map(len, lines))
+        count = f"{self.total:,} parameters, {self.trained:,} of them trained; backend {self.backend}"
+        return "\n".join([lines[0], rule, *lines[1:], rule, count])
+
+    __repr__ = __str__
+
+
+def summary(model: Any, input_shape: Any = None) -> Summary:
+    """The layers of a model or workout, with output shapes and parameters.
+
+    `input_shape` is the shape of one sample, without the batch axis, or a tuple of such shapes for several inputs; it is
+    needed when the model has not met data yet, and builds it. Errors: NotBuilt without it; ShapeError.
+    """
+    network = model.network if isinstance(model, Workout) else network_of(model)
+    made = _plan(network, input_shape)
+    found = _layers(network.model, "", {})
+    seen: set[str] = set()
+    rows = []
+    for step in made.steps:
+        new = [p for p in step.params.values() if p not in seen]
+        seen |= set(new)
+        size = sum(math.prod(made.params[p].shape) for p in new)
+        rows.append(Row(step.path, found.get(step.path, step.op), step.shapes[0], size))
+    owned = [network.parameters[p] for p in made.params]
+    trained = sum(p.value.size for p in owned if p.role == "weight" and not p.frozen)
+    return Summary(tuple(rows), sum(p.value.size for p in owned), trained, network.backend.name)
+
+
+def _plan(network: Network, input_shape: Any) -> Plan:
+    if input_shape is None:
+        plans = [p for key, p in network._plans.items() if key[0] == "forward"]
+        shapes = [tuple(v.shape[1:]) for v in plans[-1].inputs] if plans else network.input_shapes
+        if not shapes:
+            raise NotBuilt("summary", hint="The model has met no data yet: give input_shape=, the shape of one sample.")
+    else:
+        many = isinstance(input_shape, tuple | list) and any(isinstance(s, tuple | list) for s in input_shape)
+        shapes = [tuple(s) for s in input_shape] if many else [(input_shape,) if isinstance(input_shape, int) else tuple(input_shape)]
+    arrays = tuple(np.broadcast_to(np.float32(0), (1, *s)) for s in shapes)
+    return network.forward_plan(arrays, len(arrays) > 1)
+
+
+def _layers(owner: Any, path: str, found: dict[str, str]) -> dict[str, str]:
+    for name, child in children(owner).items():
+        own = getattr(child, "name", None)
+        full = f"{path}.{own or name}" if path else str(own or name)
+        inner = children(child) if hasattr(child, "kind") else {}
+        found[full] = repr(child) if hasattr(child, "kind") and not inner else getattr(child, "__name__", type(child).__name__)
+        _layers(child, full, found)
+    if not path and getattr(owner, "kind", ""):
+        found[getattr(owner, "name", None) or owner.kind] = repr(owner)
+    return found
+
+

@@ -1,0 +1,340 @@
+"""Workout: a model, a loss, an optimiser, and the history of training them. No formula and no engine stands here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from pyphoton import losses, metrics as metric_names, optimisers, parameters
+from pyphoton.backends.base import Report, Session, Stream, Whole
+from pyphoton.data.arrays import convert
+from pyphoton.data.forms import Batch, Epochs, batch_of, is_whole, members
+from pyphoton.diagnose import non_finite
+from pyphoton.errors import ArgumentError, DataError
+from pyphoton.history import History
+from pyphoton.interrupt import Interrupt
+from pyphoton.network import Network
+from pyphoton.plan import Plan
+from pyphoton.progress import Progress, wanted
+from pyphoton.rollback import undone_on_error
+
+Callback = Callable[["Workout", str], Any]
+
+
+class StopTraining(Exception):
+    """Raised by `stop`: ends the running `fit_` cleanly."""
+
+
+def stop(workout: Workout, reason: str = "") -> None:
+    """End the running `fit_` after this step; what was trained stays. For use in a callback."""
+    raise StopTraining(reason)
+
+
+def identity(x: Any) -> Any:
+    """As `convertor=`: minibatches reach the engine as they are, neither cast nor moved."""
+    return x
+
+
+class Workout:
+    """Training of `model` with `loss` by `opt`, measured by `metrics`.
+
+    `metrics` is a list of metrics, or give them by name: `Workout(model, loss, acc=accuracy())`. `loss` is any callable
+    of (prediction, target). backend, device and seed default to the context's (see get_backend, set_context, seed_).
+    State: `history`, `steps` (updates done), `epochs` (passes done). Every call of `fit_` goes on from there.
+    """
+
+    def __init__(
+        self, model: Any, loss: Any, opt: Any = None, *, metrics: Any = (), backend: str | None = None,
+        device: str | None = None, seed: int | None = None, **named_metrics: Any,
+    ) -> None:  # fmt: skip
+        self.model = model
+        self.loss = losses.get(loss)
+        self.opt = optimisers.get(optimisers.SGD() if opt is None else opt)
+        self.metrics = metric_names.named(metrics, named_metrics)
+        self.history = History()
+        self.steps = 0
+        self.epochs = 0
+        self.interrupted = False
+        self.network = Network(model, backend=backend, device=device, seed=seed)
+        self._session: Session | None = None
+        self._made_for: Any = None
+
+    def __repr__(self) -> str:
+        return f"Workout({self.model!r}, {self.loss!r}, {self.opt!r}; {self.steps} steps, {self.epochs} epochs, on {self.network.backend.name})"
+
+    # ---- training ----------------------------------------------------------------------------------------------------
+
+    def fit_(
+        self, data: Any, validation: Any = None, *, epochs: int = 1, batch_size: int | None = 32, shuffle: bool = True,
+        convertor: Callable[[Any], Any] | None = None, callbacks: Callback | Iterable[Callback] = (),
+        verbose: bool | None = None, on_nan: str = "raise",
+    ) -> Workout:  # fmt: skip
+        """Train for `epochs` more epochs. Returns the workout.
+
+        data: a tuple (X, Y) of arrays (N, ...), or of tuples of arrays, is the whole data set: shuffled anew for each epoch
+        and cut into minibatches of `batch_size` (None: one), the last smaller one kept. Any iterable of (X, Y), a DataLoader
+        among them, gives minibatches as they come; a function is called for each epoch and returns either.
+        validation: the same forms; measured after each epoch as `val_loss` and so on.
+        convertor: applied to each minibatch (X, Y); the default casts to the model's dtype; `identity` casts nothing.
+        callbacks: functions of (workout, phase): phase "train" after each step, "valid" at the end of each epoch.
+        verbose: True or False for the progress bar; None shows it on a terminal only.
+        on_nan: "raise" ends at a loss that is not finite, naming step and layer; "ignore" goes on.
+
+        An epoch that ends in an error is undone: weights, optimiser, counters and history are what they were before it.
+        Ctrl-C ends after the running minibatch and keeps what was done.
+        Errors: DataError, ShapeError, NonFiniteLoss, ArgumentError.
+        """
+        _check_counts(epochs, batch_size, on_nan)
+        callbacks = [callbacks] if callable(callbacks) else list(callbacks)
+        training, validating = Epochs(data), None if validation is None else Epochs(validation)
+        self.interrupted = False
+        with Interrupt() as interrupt:
+            for number in range(1, epochs + 1):
+                try:
+                    with undone_on_error(self):
+                        self._epoch(training, validating, callbacks, interrupt, batch_size=batch_size, shuffle=shuffle,
+                                    convertor=convertor, bar=(wanted(verbose), number, epochs), finite=on_nan == "raise")  # fmt: skip
+                except StopTraining:
+                    break
+                if interrupt:
+                    self.interrupted = True
+                    print(f"\ninterrupted after step {self.steps}; fit_ goes on from here")  # noqa: T201
+                    break
+        return self
+
+    def _epoch(
+        self, data: Epochs, validation: Epochs | None, callbacks: list[Callback], interrupt: Interrupt, *,
+        batch_size: int | None, shuffle: bool, convertor: Any, bar: tuple[bool, int, int], finite: bool,
+    ) -> None:  # fmt: skip
+        begun = perf_counter()
+        batches, count = self._batches(data, batch_size, convertor, shuffle)
+        if isinstance(batches, Stream):
+            batches = _peeked(batches)
+        first_step = self.steps
+        progress = Progress(*bar, count)
+        stopping: list[StopTraining] = []
+
+        def hook(done: int, values: tuple[float, ...]) -> bool:
+            named = dict(zip(self._names, values, strict=True))
+            progress.at(done, named)
+            if callbacks:
+                self.steps = first_step + done
+                self.history.record(self.steps, named)
+                return self._call(callbacks, "train", stopping)
+            return False
+
+        every = 1 if callbacks else progress.every(count)
+        try:
+            report = self.session.epoch(batches, train=True, every=every, hook=hook, interrupt=interrupt.flag, finite=finite)
+            self._record(report, first_step)
+            if report.failed is not None:
+                raise non_finite(self, report.failed)
+            row = _means(self._names, report)
+            if validation is not None and not interrupt and not stopping:
+                row |= self._validate_all(validation, batch_size, convertor, interrupt)
+        finally:
+            progress.close(self.steps - first_step, row if "row" in locals() else {})
+        if len(report.values) and not report.stopped:
+            self.epochs += 1
+        self.history.epochs.append({"epoch": self.epochs, "steps": self.steps, **row, "seconds": perf_counter() - begun})
+        if not stopping:
+            self._call(callbacks, "valid", stopping)
+        if stopping:
+            raise stopping[0]
+
+    def _record(self, report: Report, first_step: int) -> None:
+        if not len(report.values) and report.failed is None:
+            raise DataError("data", "at least one minibatch", "none", "An iterator that is used up gives nothing; pass a list or a function.")
+        self.history.record_many(first_step + 1, self._names, report.values)
+        self.steps = first_step + len(report.values)
+
+    def _call(self, callbacks: list[Callback], phase: str, stopping: list[StopTraining]) -> bool:
+        """Call the callbacks in order; whether one of them asked to stop."""
+        try:
+            for callback in callbacks:
+                callback(self, phase)
+        except StopTraining as request:
+            stopping.append(request)
+        return bool(stopping)
+
+    def step_(self, x: Any, y: Any) -> float:
+        """One update on one minibatch. Returns its loss (before the update). Errors: as `fit_`; nothing is changed then."""
+        batch = batch_of((x, y))
+        with undone_on_error(self):
+            plan = self._plan(batch)
+            arrays = self.network.converted(plan, batch.arrays)
+            report = self.session.epoch(Stream([(plan, arrays, batch.samples())]), train=True)
+            first = self.steps
+            self._record(report, first)
+            if report.failed is not None:
+                raise non_finite(self, report.failed)
+        return float(report.values[0, 0])
+
+    # ---- measuring ---------------------------------------------------------------------------------------------------
+
+    def validate(self, batch: Any) -> dict[str, float]:
+        """Measure one minibatch (X, Y) and keep the values as `val_...` at the current step. Nothing else changes."""
+        values = self._measure(Epochs([batch]), None, None, None)
+        named = {f"val_{name}": value for name, value in values.items()}
+        self.history.record(self.steps, named)
+        return named
+
+    def evaluate(self, data: Any, *, batch_size: int | None = 256, convertor: Callable[[Any], Any] | None = None) -> dict[str, float]:
+        """Loss and metrics over data of any form that `fit_` takes: means weighted by samples. Nothing is changed or recorded."""
+        _check_counts(1, batch_size, "raise")
+        return self._measure(Epochs(data), batch_size, convertor, None)
+
+    def _validate_all(self, data: Epochs, batch_size: int | None, convertor: Any, interrupt: Interrupt) -> dict[str, float]:
+        values = self._measure(data, batch_size, convertor, interrupt)
+        named = {f"val_{name}": value for name, value in values.items()}
+        self.history.record(self.steps, named)
+        return named
+
+    def _measure(self, data: Epochs, batch_size: int | None, convertor: Any, interrupt: Interrupt | None) -> dict[str, float]:
+        batches, _ = self._batches(data, batch_size, convertor, shuffle=False)
+        if isinstance(batches, Stream):
+            batches = _peeked(batches)
+        report = self.session.epoch(batches, train=False, interrupt=None if interrupt is None else interrupt.flag)
+        return _means(self._names, report)
+
+    def predict(self, x: Any, *, makebatch: bool | None = None, batch_size: int = 256) -> Any:
+        """The model's output for x, as NumPy arrays: a batch (N, ...), or one sample (...) for which one output is returned.
+
+        A sample is told from a batch by the number of axes that the model was built with; `makebatch` True (x is one
+        sample) or False (x is a batch) overrides. Errors: ShapeError, DataError.
+        """
+        arrays, many = members(x, "inputs")
+        ranks = self.network.input_ranks
+        if makebatch is None:
+            makebatch = bool(ranks) and all(a.ndim == r - 1 for a, r in zip(arrays, ranks, strict=False))
+        if makebatch:
+            arrays = tuple(a[None] for a in arrays)
+        count = Batch(arrays, (), many, True).samples()
+        if not isinstance(batch_size, int) or batch_size < 1:
+            raise ArgumentError("predict", "batch_size above 0", repr(batch_size))
+        parts = [self.network.run(tuple(a[i : i + batch_size] for a in arrays), many) for i in range(0, count, batch_size)]
+        joined = tuple(np.concatenate(p) for p in zip(*parts, strict=True)) if isinstance(parts[0], tuple) else np.concatenate(parts)
+        if not makebatch:
+            return joined
+        return tuple(p[0] for p in joined) if isinstance(joined, tuple) else joined[0]
+
+    def gradients(self, batch: Any) -> list[tuple[parameters.Parameter, Any]]:
+        """(parameter, gradient of the loss) of one minibatch (X, Y), for parameters that are not frozen. Nothing changes."""
+        found = batch_of(batch)
+        plan = self._plan(found)
+        _, by_name, _ = self.session.gradient(plan, self.network.converted(plan, found.arrays))
+        return [(self.network.parameters[name], gradient) for name, gradient in by_name.items()]
+
+    # ---- freezing ----------------------------------------------------------------------------------------------------
+
+    def freeze_(self, what: Any = None) -> Workout:
+        """Leave parameters as they are from now on: a parameter, a layer, several; the whole model when None."""
+        parameters.freeze_(self.model if what is None else what)
+        return self
+
+    def unfreeze_(self, what: Any = None) -> Workout:
+        """Train parameters again that `freeze_` stopped."""
+        parameters.unfreeze_(self.model if what is None else what)
+        return self
+
+    # ---- plans and sessions ------------------------------------------------------------------------------------------
+
+    @property
+    def session(self) -> Session:
+        """The training session of the backend; made anew, with the same state, when parameters are added or frozen."""
+        key = (self.network.module, self.network.frozen(), self.opt)
+        if self._session is None or self._made_for != key:
+            state = None if self._session is None else self._session.state()
+            made = self.network.module.session(self.opt, key[1])
+            if state is not None and self._made_for[2] is self.opt:
+                made.load(state)
+            self._session, self._made_for = made, key
+        return self._session
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        return ("loss", *self.metrics)
+
+    def _plan(self, batch: Batch) -> Plan:
+        batch.samples()
+        return self.network.training_plan(batch, self.loss, self.metrics)
+
+    def _batches(self, data: Epochs, batch_size: int | None, convertor: Any, shuffle: bool) -> tuple[Whole | Stream, int | None]:
+        """The epoch's data for the backend, and the number of minibatches where it is known."""
+        current = data.next()
+        if not is_whole(current):
+            return Stream(self._stream(current, convertor)), data.length()
+        whole = batch_of(current, nested_lists=False)
+        count = whole.samples()
+        size = count if batch_size is None else min(batch_size, count)
+        order = np.random.default_rng([self.network.seed, self.epochs, 7]).permutation(count) if shuffle else None
+        number = -(-count // size)
+        if convertor is not None:
+            rows = np.arange(count) if order is None else order
+            cut = (_rows(whole, rows[i : i + size]) for i in range(0, count, size))
+            return Stream(self._stream(cut, convertor)), number
+        plan = self._plan(whole)
+        arrays = tuple(convert(a, v, n) for a, v, n in zip(whole.arrays, plan.inputs, whole.names, strict=True))
+        return Whole(plan, arrays, count, order, size), number
+
+    def _stream(self, items: Iterable[Any], convertor: Any) -> Iterator[tuple[Plan, tuple[Any, ...], int]]:
+        for number, item in enumerate(items, 1):
+            batch = batch_of(item if convertor is None else convertor(item))
+            try:
+                plan = self._plan(batch)
+                named = zip(batch.arrays, plan.inputs, batch.names, strict=True)
+                arrays = batch.arrays if convertor is not None else tuple(convert(a, v, n) for a, v, n in named)
+                if convertor is not None:
+                    _check_converted(batch, plan)
+            except (DataError, ArgumentError) as error:
+                error.add_note(f"in minibatch {number}")
+                raise
+            yield plan, arrays, batch.samples()
+
+
+def _peeked(stream: Stream) -> Stream:
+    """The stream with its first minibatch read: planning it has made the parameters that the session needs."""
+    rest = iter(stream.batches)
+    first = next(rest, None)
+
+    def again() -> Iterator[Any]:
+        if first is not None:
+            yield first
+            yield from rest
+
+    return Stream(again())
+
+
+def _rows(batch: Batch, rows: Any) -> tuple[Any, Any]:
+    x, y = (tuple(np.asarray(a)[rows] for a in arrays) for arrays in (batch.x, batch.y))
+    return x if batch.x_tuple else x[0], y if batch.y_tuple else y[0]
+
+
+def _check_converted(batch: Batch, plan: Plan) -> None:
+    """Errors: DataError when a convertor of the user leaves another dtype than the model's."""
+    for array, value, name in zip(batch.arrays, plan.inputs, batch.names, strict=True):
+        dtype = str(array.dtype).removeprefix("torch.")
+        if dtype.startswith("float") and value.dtype.startswith("float") and dtype != value.dtype:
+            hint = "Leave convertor= out to have it cast, or build the model with set_context(dtype=...)."
+            raise DataError(name, f"{value.dtype} from the convertor", dtype, hint)
+
+
+def _means(names: tuple[str, ...], report: Report) -> dict[str, float]:
+    if not len(report.values):
+        return {}
+    return dict(zip(names, np.average(report.values, axis=0, weights=report.samples).tolist(), strict=True))
+
+
+def _check_counts(epochs: Any, batch_size: Any, on_nan: str) -> None:
+    if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 0:
+        raise ArgumentError("fit_", "epochs: a whole number from 0", repr(epochs))
+    if batch_size is not None and (isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1):
+        raise ArgumentError("fit_", "batch_size: a whole number above 0, or None for one minibatch", repr(batch_size))
+    if on_nan not in ("raise", "ignore"):
+        raise ArgumentError("fit_", 'on_nan "raise" or "ignore"', repr(on_nan))
+
+
+__all__ = ["Callback", "Mapping", "StopTraining", "Workout", "identity", "stop"]
