@@ -24,7 +24,7 @@ _NAMES = {
         "elu", "gelu", "hard_sigmoid", "identity", "leaky_relu", "log_softmax", "relu", "selu", "sigm", "sigmoid",
         "softmax", "softplus", "softsign", "swish", "tanh", "σ",
     ),
-    "backends": ("backends", "get_backend"),
+    "backends": ("get_backend",),
     "config": ("get_context", "reset_context", "seed_", "set_context"),
     "errors": (
         "ArgumentError", "BackendMissing", "DataError", "FileError", "NonFiniteLoss", "NotBuilt", "PhotonError",
@@ -53,10 +53,10 @@ _NAMES = {
         "Rmsprop", "SGD",
     ),
     "parameters": ("Parameter", "freeze_", "unfreeze_", "weights", "weights_"),
-    "plan": ("Plan", "plan"),
+    "plan": ("Plan",),
     "plots": ("plot_history", "plot_model"),
     "saving": ("load", "save"),
-    "summary": ("summary",),
+    "table": ("summary",),
     "verbs": (
         "evaluate", "fit_", "getmetricvalue", "gradients", "hasmetric", "history", "predict", "step_", "validate",
     ),

@@ -14,7 +14,7 @@ from pyphoton.data.arrays import convert
 from pyphoton.data.forms import Batch, Epochs, batch_of, is_whole, members
 from pyphoton.diagnose import non_finite
 from pyphoton.errors import ArgumentError, DataError
-from pyphoton.history import History
+from pyphoton.record import History
 from pyphoton.interrupt import Interrupt
 from pyphoton.network import Network
 from pyphoton.plan import Plan
