@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 
+from benchmarks.others import MUCH
 from benchmarks.timing import THREADS
 
 BUSY = 1.0
@@ -30,6 +32,14 @@ def warning(*, load: float) -> str:
     if load <= BUSY:
         return ""
     return f"Warning: the load average at start was {load:.2f}, above {BUSY:.1f}: these figures are provisional."
+
+
+def disturbance(others: Mapping[str, float | None]) -> str:
+    """Return a sentence if other work took much of the machine while a case was timed, else nothing."""
+    disturbed = [f"{cores:.2f} cores in {case}" for case, cores in others.items() if cores is not None and cores > MUCH]
+    if not disturbed:
+        return ""
+    return f"Warning: other work ran during the timing and took {', '.join(disturbed)}: measure these again."
 
 
 def _version(package: str) -> str:

@@ -25,11 +25,9 @@ From the repository root, with torch and Keras installed and nothing else runnin
 `--repeats`, `--cases` and `--engines` make a smaller run, which prints the same tables and writes nothing."""
 
 
-def render(results: Mapping[str, Measured], imported: Imported | None, *, machine: str, warning: str) -> str:
+def render(results: Mapping[str, Measured], imported: Imported | None, *, machine: str, warnings: Sequence[str]) -> str:
     """Return the whole document."""
-    parts = [HEAD, f"Machine: {machine}."]
-    if warning:
-        parts.append(f"**{warning}**")
+    parts = [HEAD, f"Machine: {machine}.", *(f"**{warning}**" for warning in warnings)]
     lines = [_ratio_line(row) for case, measured in results.items() for row in rows(case, measured)]
     if imported:
         lines.append(_import_line(imported))

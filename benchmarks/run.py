@@ -43,7 +43,9 @@ def main(argv: list[str] | None = None) -> None:
         _say(warning)
     imported = _import_time() if any(name.startswith("pyphoton") for name in options.engines) else None
     results = {case: _measure(case, options.engines, repeats=options.repeats) for case in options.cases}
-    text = render(results, imported, machine=machine.describe(load=load), warning=warning)
+    others = {case: measured.others for case, measured in results.items()}
+    warnings = [text for text in (warning, machine.disturbance(others)) if text]
+    text = render(results, imported, machine=machine.describe(load=load), warnings=warnings)
     sys.stdout.write(text)
     if options.write:
         RESULTS.write_text(text, encoding="utf-8")
@@ -88,7 +90,7 @@ def _measure(case: str, engines: list[str], *, repeats: int) -> Measured:
     timed = _child("-m", "benchmarks.timing", case, ",".join(engines), str(repeats))
     for engine, seconds in timed["seconds"].items():
         _say(f"  {engine}: {' '.join(f'{second:.3f}' for second in seconds)} s")
-    return Measured(timed["seconds"], timed["losses"], mib)
+    return Measured(timed["seconds"], timed["losses"], mib, timed["others"])
 
 
 def _import_time() -> Imported:

@@ -11,11 +11,15 @@ IMPORT_SECONDS = 0.15
 
 @dataclass(frozen=True)
 class Measured:
-    """What one case gave, by engine: epoch times by round, mean loss of the first and last epoch, peak memory."""
+    """What one case gave, by engine: epoch times by round, mean loss of the first and last epoch, peak memory.
+
+    `others` is how many cores other work took while the epochs were timed, None where that cannot be told.
+    """
 
     seconds: Mapping[str, list[float]]
     losses: Mapping[str, list[float]]
     mib: Mapping[str, float]
+    others: float | None = None
 
 
 @dataclass(frozen=True)

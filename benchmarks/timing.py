@@ -10,9 +10,11 @@ import gc
 import json
 import sys
 from time import perf_counter
+from typing import Any
 
 from benchmarks.cases import CASES
 from benchmarks.engines import ENGINES, Training
+from benchmarks.others import watch
 
 THREADS = 2
 WARM_UP = 2
@@ -46,8 +48,8 @@ def _seconds(training: Training) -> float:
     return perf_counter() - start
 
 
-def measure(case: str, engines: list[str], *, repeats: int) -> dict[str, dict[str, list[float]]]:
-    """Return per engine the epoch times in seconds, by round, and the mean loss of the first and last epoch."""
+def measure(case: str, engines: list[str], *, repeats: int) -> dict[str, Any]:
+    """Return per engine the epoch times by round and the first and last mean loss, and the cores that others used."""
     trainings = {name: ENGINES[name](CASES[case]) for name in engines}
     limit_threads()
     first = {}
@@ -58,15 +60,17 @@ def measure(case: str, engines: list[str], *, repeats: int) -> dict[str, dict[st
             training.epoch()
     limit_threads()  # again: an engine may have loaded torch as late as its first epoch
     times: dict[str, list[float]] = {name: [] for name in engines}
+    others = watch()
     for turn in range(repeats):
         shift = turn % len(engines)
         for name in engines[shift:] + engines[:shift]:
             times[name].append(_seconds(trainings[name]))
+    cores = others()
     _check_threads()
     losses = {name: [first[name], training.loss()] for name, training in trainings.items()}
     for name, (before, after) in losses.items():
         _check_learning(name, before=before, after=after)
-    return {"seconds": times, "losses": losses}
+    return {"seconds": times, "losses": losses, "others": cores}
 
 
 if __name__ == "__main__":

@@ -10,12 +10,7 @@ Importing this package loads neither an engine nor NumPy: each name is loaded wi
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from pyphoton.activations import *
-    from pyphoton.layers import *
-    from pyphoton.workout import Workout
+from typing import Any
 
 __version__ = "0.1.0"
 
@@ -30,7 +25,7 @@ _NAMES = {
         "ArgumentError", "BackendMissing", "DataError", "FileError", "NonFiniteLoss", "NotBuilt", "PhotonError",
         "ShapeError", "TraceError", "UnknownName", "Unsupported",
     ),
-    "graph": ("Graph", "Tensor", "trace"),
+    "graph": ("Graph", "trace"),
     "initialisers": (
         "Bilinear", "Constant", "Gaussian", "Initialiser", "Orthogonal", "Scaled", "Uniform", "bilinear", "gaussian",
         "glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "lecun_normal", "lecun_uniform", "ones", "xavier",
@@ -57,6 +52,7 @@ _NAMES = {
     "plots": ("plot_history", "plot_model"),
     "saving": ("load", "save"),
     "table": ("summary",),
+    "tensor": ("Tensor",),
     "verbs": (
         "evaluate", "fit_", "getmetricvalue", "gradients", "hasmetric", "history", "predict", "step_", "validate",
     ),

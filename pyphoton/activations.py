@@ -5,20 +5,25 @@ They work on symbolic tensors inside a model and directly on NumPy arrays and nu
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from pyphoton.description import stock_function
 from pyphoton.errors import ArgumentError, UnknownName, near
-from pyphoton.graph import apply
+from pyphoton.tensor import apply
 
 NAMES: dict[str, Any] = {}
 
 
-def _stock(*names: str) -> Any:
-    def register(function: Any) -> Any:
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _stock(*names: str) -> Callable[[F], F]:
+    def register(function: F) -> F:
         for name in (function.__name__, *names):
             NAMES[name] = function
-        return stock_function(function, *names)
+        stock_function(function, *names)
+        return function
 
     return register
 
@@ -55,7 +60,7 @@ def sigmoid(x: Any) -> Any:
 
 @_stock()
 def tanh(x: Any) -> Any:
-    """y = tanh(x)."""
+    """y = (exp(x) - exp(-x)) / (exp(x) + exp(-x))."""
     return apply("tanh", x)
 
 

@@ -127,7 +127,8 @@ def _required(field: dataclasses.Field[Any]) -> bool:
 
 def _is_default(field: dataclasses.Field[Any], value: Any) -> bool:
     if field.default is not dataclasses.MISSING:
-        return bool(value is field.default or (type(value) is type(field.default) and value == field.default))
+        same = type(value) is type(field.default) and (value == field.default or repr(value) == repr(field.default))
+        return bool(value is field.default or same)
     if field.default_factory is not dataclasses.MISSING:
         return repr(value) == repr(field.default_factory())
     return False

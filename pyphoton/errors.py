@@ -1,16 +1,16 @@
 """Every refusal of the library, in one form: where, expected, received, what to do.
 
-    PhotonError
-    ├── ArgumentError    (ValueError, TypeError, AssertionError)  a layer, loss, optimiser ... was described wrongly
-    │   └── UnknownName  (KeyError)                                a name that is in no table; the nearest ones are given
-    ├── ShapeError       (ValueError)    an array does not fit the layer that it reaches
-    ├── DataError        (ValueError)    data that cannot be trained on: empty, unequal, not numeric, labels out of range
-    ├── TraceError       (TypeError)     a Python function that cannot be followed symbolically
-    ├── NonFiniteLoss    (ArithmeticError)  the loss became NaN or infinite
-    ├── NotBuilt         (RuntimeError)  something was asked for that exists only once the input's shape is known
-    ├── Unsupported      (NotImplementedError)  this backend cannot do that; the way out is in the text
-    ├── BackendMissing   (ImportError)   the engine is not installed
-    └── FileError        (ValueError)    a saved file that is damaged, foreign or of a newer format
+PhotonError
+├── ArgumentError    (ValueError, TypeError, AssertionError)  a layer, loss, optimiser ... was described wrongly
+│   └── UnknownName  (KeyError)                                a name that is in no table; the nearest ones are given
+├── ShapeError       (ValueError)    an array does not fit the layer that it reaches
+├── DataError        (ValueError)    data that cannot be trained on: empty, unequal, not numeric, labels out of range
+├── TraceError       (TypeError)     a Python function that cannot be followed symbolically
+├── NonFiniteLoss    (ArithmeticError)  the loss became NaN or infinite
+├── NotBuilt         (RuntimeError)  something was asked for that exists only once the input's shape is known
+├── Unsupported      (NotImplementedError)  this backend cannot do that; the way out is in the text
+├── BackendMissing   (ImportError)   the engine is not installed
+└── FileError        (ValueError)    a saved file that is damaged, foreign or of a newer format
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class NotBuilt(PhotonError, RuntimeError):
 
 
 class Unsupported(PhotonError, NotImplementedError):
-    """This backend cannot do what was asked."""
+    """The backend cannot do what was asked."""
 
 
 class BackendMissing(PhotonError, ImportError):

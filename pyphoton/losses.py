@@ -14,7 +14,7 @@ import numpy as np
 from pyphoton.activations import log_softmax, softplus
 from pyphoton.description import Description, description
 from pyphoton.errors import ArgumentError, ShapeError, UnknownName, near
-from pyphoton.graph import Tensor, apply
+from pyphoton.tensor import Tensor, apply
 from pyphoton.typing import show
 
 EPSILON = 1e-7
@@ -33,6 +33,7 @@ class Loss(Description):
             raise ArgumentError(type(self).__name__, 'reduction "mean", "sum", "none" or a function', repr(self.reduction))
 
     def __call__(self, prediction: Any, target: Any) -> Any:
+        """The loss of a batch: one number, unless reduction is "none"."""
         p, y = pair(type(self).__name__, prediction, target)
         return self.reduce(self.elements(p, y))
 
@@ -162,6 +163,7 @@ class CrossEntropyLoss(Loss):
     reduction: Reduction = "mean"
 
     def __call__(self, prediction: Any, target: Any, weight: Any = None) -> Any:
+        """The loss of a batch; `weight` given here wins over that of the constructor."""
         single("CrossEntropyLoss", prediction, target)
         weight = self.weight if weight is None else weight
         plain = isinstance(weight, int | float)

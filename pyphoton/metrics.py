@@ -7,9 +7,9 @@ from typing import Any
 
 from pyphoton.description import Description, description
 from pyphoton.errors import ArgumentError, UnknownName, near
-from pyphoton.graph import apply
 from pyphoton.losses import NAMES as LOSSES
 from pyphoton.losses import is_labels, labels, pair, shape_of, single
+from pyphoton.tensor import apply
 
 
 class Metric(Description):
@@ -30,6 +30,7 @@ class Accuracy(Metric):
     name: str = "accuracy"
 
     def __call__(self, prediction: Any, target: Any) -> Any:
+        """The share, from 0 to 1."""
         single("accuracy", prediction, target)
         shape = shape_of(prediction)
         if shape[-1] == 1 or len(shape) == 1:
@@ -50,6 +51,7 @@ class BinaryAccuracy(Metric):
     name: str = "binary_accuracy"
 
     def __call__(self, prediction: Any, target: Any) -> Any:
+        """The share, from 0 to 1."""
         p, y = pair("BinaryAccuracy", prediction, target)
         return _share(apply("gt", p, self.threshold), apply("gt", y, 0.5))
 
@@ -61,6 +63,7 @@ class OneHotBinaryAccuracy(Metric):
     name: str = "one_hot_binary_accuracy"
 
     def __call__(self, prediction: Any, target: Any) -> Any:
+        """The share, from 0 to 1."""
         return _share(apply("argmax", prediction, axis=-1), labels(target))
 
 

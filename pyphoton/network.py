@@ -19,6 +19,8 @@ from pyphoton.data.arrays import convert
 from pyphoton.data.forms import Batch, members
 from pyphoton.errors import ArgumentError, ShapeError, TraceError
 from pyphoton.plan import Plan, owners, plan
+from pyphoton.scopes import children
+from pyphoton.tensor import Tensor
 from pyphoton.typing import Shape, show
 
 _structure = 0
@@ -93,8 +95,8 @@ class Network:
         result = graph.trace(train, *x, *y, paths=paths)
         return result
 
-    def _tensors(self, arrays: tuple[Any, ...]) -> tuple[graph.Tensor, ...]:
-        return tuple(graph.Tensor((None, *map(int, a.shape[1:])), _kind(a, self.dtype)) for a in arrays)
+    def _tensors(self, arrays: tuple[Any, ...]) -> tuple[Tensor, ...]:
+        return tuple(Tensor((None, *map(int, a.shape[1:])), _kind(a, self.dtype)) for a in arrays)
 
     def _adopt(self, traced: graph.Graph) -> Plan:
         """The plan of a graph, with the parameters that it needs in place."""
@@ -171,7 +173,7 @@ def _scalar(function: Any, p: Any, y: Any, word: str) -> Any:
             raise
         flat, structure = graph.flattened((p, y))
         value = graph.opaque(function, flat, structure, ())
-    if not isinstance(value, graph.Tensor):
+    if not isinstance(value, Tensor):
         raise ShapeError(word, "one number", repr(value))
     if value.shape != ():
         if word == "loss":
@@ -187,7 +189,7 @@ def _descendants(model: Any) -> set[int]:
         layer = todo.pop()
         if id(layer) not in found:
             found.add(id(layer))
-            todo += [c for c in graph.children(layer).values() if c is not None]
+            todo += [c for c in children(layer).values() if c is not None]
     return found
 
 

@@ -189,7 +189,7 @@ def _cross_entropy(scores: Any, labels: Any) -> Any:
 
 _SELU_SCALE, _SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 
-for _name, _meaning in {
+_ELEMENTWISE: dict[str, Callable[..., Any]] = {
     "neg": np.negative,
     "abs": np.abs,
     "exp": np.exp,
@@ -207,7 +207,8 @@ for _name, _meaning in {
     "gelu": _gelu,
     "swish": lambda x: x * _sigmoid(x),
     "selu": lambda x: _SELU_SCALE * np.where(x > 0, x, _SELU_ALPHA * np.expm1(np.minimum(x, 0))),
-}.items():
+}
+for _name, _meaning in _ELEMENTWISE.items():
     _op(_name, _same, _meaning)
 _op("elu", _same, lambda x, alpha=1.0: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))))
 _op("leaky_relu", _same, lambda x, alpha=0.01: np.where(x > 0, x, alpha * x))
@@ -241,7 +242,8 @@ _op("logical_not", _same, np.logical_not, dtype="bool")
 _op("where", broadcast, np.where)
 _op("matmul", _matmul, np.matmul)
 
-for _name, _meaning in {"sum": np.sum, "mean": np.mean, "max": np.max, "min": np.min, "prod": np.prod}.items():
+_REDUCTIONS: dict[str, Callable[..., Any]] = {"sum": np.sum, "mean": np.mean, "max": np.max, "min": np.min, "prod": np.prod}
+for _name, _meaning in _REDUCTIONS.items():
     _op(_name, _reduced, _meaning)
 _op("argmax", _reduced, lambda x, axis=-1, keepdims=False: np.argmax(x, axis=axis, keepdims=keepdims), dtype="int64")
 

@@ -11,8 +11,9 @@ from typing import Any, ClassVar
 
 from pyphoton.description import Description, description
 from pyphoton.errors import ArgumentError, UnknownName, near
-from pyphoton.graph import Tensor, apply, trace
+from pyphoton.graph import trace
 from pyphoton.plan import Plan, plan
+from pyphoton.tensor import Tensor, apply
 
 Slots = dict[str, Any]
 

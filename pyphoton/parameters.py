@@ -15,8 +15,9 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from pyphoton import graph, initialisers
+from pyphoton import initialisers
 from pyphoton.errors import ArgumentError, NotBuilt, ShapeError
+from pyphoton.scopes import where
 from pyphoton.typing import Shape, show
 
 _changes = 0
@@ -122,7 +123,7 @@ def check(layer: Any, shapes: tuple[Shape, ...]) -> None:
         if name in entry.members and entry.members[name].shape != param.shape:
             built, received = (" and ".join(map(show, s)) for s in (entry.shapes, shapes))
             raise ShapeError(
-                graph.where(repr(layer)), f"an input like {built}", received,
+                where(repr(layer)), f"an input like {built}", received,
                 f"Its {name} {entry.members[name].shape} was built for that; build a new layer, or reshape before it.",
             )  # fmt: skip
 

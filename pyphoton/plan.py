@@ -18,8 +18,9 @@ import numpy as np
 from pyphoton import ops
 from pyphoton.description import Description, from_config, to_config
 from pyphoton.errors import FileError, ShapeError
-from pyphoton.graph import Graph, Node, Tensor
+from pyphoton.graph import Graph
 from pyphoton.layers.base import Param
+from pyphoton.tensor import Node, Tensor
 from pyphoton.typing import Shape
 
 FORMAT = 1

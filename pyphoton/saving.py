@@ -53,7 +53,7 @@ def load(path: str | Path) -> Any:
     try:
         with safe_open(str(path), framework="numpy") as file:
             about = json.loads((file.metadata() or {}).get("pyphoton", "null"))
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            arrays = {name: file.get_tensor(name) for name in file.keys()}
     except FileNotFoundError:
         raise FileError(str(path), "a saved model", "no such file") from None
     except (SafetensorError, ValueError, OSError) as error:

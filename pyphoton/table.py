@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from pyphoton.errors import NotBuilt
-from pyphoton.graph import children
 from pyphoton.network import Network, network_of
 from pyphoton.plan import Plan
+from pyphoton.scopes import children
 from pyphoton.typing import Shape, show
 from pyphoton.workout import Workout
 
@@ -77,7 +77,7 @@ def _plan(network: Network, input_shape: Any) -> Plan:
     else:
         many = isinstance(input_shape, tuple | list) and any(isinstance(s, tuple | list) for s in input_shape)
         shapes = [tuple(s) for s in input_shape] if many else [(input_shape,) if isinstance(input_shape, int) else tuple(input_shape)]
-    arrays = tuple(np.broadcast_to(np.float32(0), (1, *s)) for s in shapes)
+    arrays = tuple(np.broadcast_to(np.float32(0), (1, *(n or 1 for n in s))) for s in shapes)
     return network.forward_plan(arrays, len(arrays) > 1)
 
 
@@ -86,10 +86,10 @@ def _layers(owner: Any, path: str, found: dict[str, str]) -> dict[str, str]:
         own = getattr(child, "name", None)
         full = f"{path}.{own or name}" if path else str(own or name)
         inner = children(child) if hasattr(child, "kind") else {}
-        found[full] = repr(child) if hasattr(child, "kind") and not inner else getattr(child, "__name__", type(child).__name__)
+        found[full] = repr(child) if hasattr(child, "kind") and not inner else str(getattr(child, "__name__", type(child).__name__))
         _layers(child, full, found)
     if not path and getattr(owner, "kind", ""):
-        found[getattr(owner, "name", None) or owner.kind] = repr(owner)
+        found[str(getattr(owner, "name", None) or owner.kind)] = repr(owner)
     return found
 
 

@@ -8,17 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from pyphoton import losses, metrics as metric_names, optimisers, parameters
+from pyphoton import losses, optimisers, parameters
+from pyphoton import metrics as metric_names
 from pyphoton.backends.base import Report, Session, Stream, Whole
 from pyphoton.data.arrays import convert
 from pyphoton.data.forms import Batch, Epochs, batch_of, is_whole, members
 from pyphoton.diagnose import non_finite
 from pyphoton.errors import ArgumentError, DataError
-from pyphoton.record import History
 from pyphoton.interrupt import Interrupt
 from pyphoton.network import Network
 from pyphoton.plan import Plan
 from pyphoton.progress import Progress, wanted
+from pyphoton.record import History
 from pyphoton.rollback import undone_on_error
 
 Callback = Callable[["Workout", str], Any]

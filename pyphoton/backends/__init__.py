@@ -8,7 +8,7 @@ import pkgutil
 
 from pyphoton import config
 from pyphoton.backends.base import Backend
-from pyphoton.errors import BackendMissing, Unsupported, UnknownName, near
+from pyphoton.errors import BackendMissing, UnknownName, Unsupported, near
 from pyphoton.plan import Plan
 
 VARIABLE = "PYPHOTON_BACKEND"

@@ -10,6 +10,8 @@ from pyphoton import graph
 from pyphoton.description import Description
 from pyphoton.errors import ArgumentError, ShapeError
 from pyphoton.initialisers import zeros
+from pyphoton.scopes import children, where
+from pyphoton.tensor import Tensor
 from pyphoton.typing import Shape, show
 
 
@@ -48,8 +50,9 @@ class Layer(Description):
             del cls.__call__
 
     def __call__(self, *inputs: Any) -> Any:
+        """The layer on symbolic tensors (adds itself to the graph) or on arrays (computes)."""
         flat = [t for i in inputs for t in (i if isinstance(i, tuple | list) else (i,))]
-        if any(isinstance(t, graph.Tensor) for t in flat):
+        if any(isinstance(t, Tensor) for t in flat):
             return graph.call(self, *inputs)
         from pyphoton.network import network_of
 
@@ -82,7 +85,7 @@ class Layer(Description):
         """The layers inside, by the names that their paths are made of."""
         if self.kind:
             return {}
-        return graph.children(_Plain(vars(self)))
+        return children(_Plain(vars(self)))
 
     @property
     def parameters(self) -> Any:
@@ -135,11 +138,11 @@ def per_axis(owner: Any, name: str, value: Any, rank: int, least: int) -> tuple[
 def need_rank(owner: Any, shape: Shape, rank: int, axes: str) -> None:
     """Errors: ShapeError unless the input has `rank` axes."""
     if len(shape) != rank:
-        raise ShapeError(graph.where(repr(owner)), f"an input of {rank} axes {axes}", show(shape))
+        raise ShapeError(where(repr(owner)), f"an input of {rank} axes {axes}", show(shape))
 
 
 def known(owner: Any, length: int | None, axis: str) -> int:
     """A length that parameters depend on. Errors: ShapeError when it is unknown or zero."""
     if length is None or length <= 0:
-        raise ShapeError(graph.where(repr(owner)), f"a known length of the {axis} axis", "an unknown one" if length is None else "0")
+        raise ShapeError(where(repr(owner)), f"a known length of the {axis} axis", "an unknown one" if length is None else "0")
     return length

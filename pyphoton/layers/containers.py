@@ -9,6 +9,8 @@ from pyphoton import graph
 from pyphoton.description import description, stock_function
 from pyphoton.errors import ArgumentError, ShapeError
 from pyphoton.layers.base import Layer
+from pyphoton.scopes import where
+from pyphoton.tensor import apply
 from pyphoton.typing import show
 
 
@@ -127,7 +129,7 @@ class Residual(_Members):
         if self.combine == "concat":
             return _concatenate(x, y)
         if x.shape[1:] != y.shape[1:]:
-            raise ShapeError(graph.where(repr(self)), f"layers that keep the shape {show(x.shape)}", show(y.shape))
+            raise ShapeError(where(repr(self)), f"layers that keep the shape {show(x.shape)}", show(y.shape))
         return x + y
 
 
@@ -162,7 +164,7 @@ class SkipConnection(Layer):
 
 
 def _concatenate(*tensors: Any) -> Any:
-    return graph.apply("concat", *tensors, axis=1)
+    return apply("concat", *tensors, axis=1)
 
 
 def add_(model: Any, *layers: Any) -> Any:

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from math import prod
 from typing import Any, ClassVar
 
-from pyphoton import activations, graph, initialisers
+from pyphoton import activations, initialisers
 from pyphoton.description import description
 from pyphoton.errors import ArgumentError, ShapeError
 from pyphoton.layers.base import Layer, Param, known, need_rank, per_axis, positive
+from pyphoton.scopes import where
 from pyphoton.typing import Shape, show
 
 Pairs = tuple[tuple[int, int], ...]
@@ -24,7 +25,7 @@ def window_padding(owner: Any, padding: Any, shape: Shape, window: tuple[int, ..
     pairs = []
     for n, k, s in zip(shape, window, strides, strict=True):
         if n is None and s > 1:
-            raise ShapeError(graph.where(repr(owner)), 'a known length for padding="same" with strides', show(shape))
+            raise ShapeError(where(repr(owner)), 'a known length for padding="same" with strides', show(shape))
         total = k - 1 if n is None or s == 1 else max((-(-n // s) - 1) * s + k - n, 0)
         pairs.append((total // 2, total - total // 2))
     return tuple(pairs)
@@ -35,7 +36,7 @@ def window_lengths(owner: Any, shape: Shape, window: tuple[int, ...], strides: t
     out: list[int | None] = []
     for n, k, s, (a, b) in zip(shape, window, strides, pairs, strict=True):
         if n is not None and n + a + b < k:
-            raise ShapeError(graph.where(repr(owner)), f"at least {k - a - b} on each spatial axis", show(shape), "Pad the input, or take a smaller window.")
+            raise ShapeError(where(repr(owner)), f"at least {k - a - b} on each spatial axis", show(shape), "Pad the input, or take a smaller window.")
         out.append(None if n is None else (n + a + b - k) // s + 1)
     return tuple(out)
 
@@ -88,7 +89,7 @@ class _Convolution(Layer):
         need_rank(self, x, self.rank + 2, f"(batch, channels, {axes})")
         found = known(self, x[1], "channel")
         if found % self.groups or self.channels % self.groups:
-            raise ShapeError(graph.where(repr(self)), f"channels that {self.groups} groups divide", f"{found} in, {self.channels} out")
+            raise ShapeError(where(repr(self)), f"channels that {self.groups} groups divide", f"{found} in, {self.channels} out")
         return found
 
     def spatial(self, shape: Shape) -> Shape:
@@ -115,7 +116,7 @@ class _Conv(_Convolution):
         return window_lengths(self, shape, window, strides, window_padding(self, self.padding, shape, window, strides))
 
     def params(self, *inputs: Shape) -> Mapping[str, Param]:
-        """kernel (channels, in / groups, *kernel_size) and bias (channels,)."""
+        """Kernel (channels, in / groups, *kernel_size) and bias (channels,)."""
         inner = self._channels(inputs[0]) // self.groups
         count = prod(self.taps)
         fans = (inner * count, self.channels * count // self.groups)
@@ -140,13 +141,13 @@ class _ConvTranspose(_Convolution):
         return per_axis(self, "padding", padding, self.rank, 0), per_axis(self, "output_padding", self.output_padding, self.rank, 0)
 
     def spatial(self, shape: Shape) -> Shape:
-        """stride (n - 1) + dilation (k - 1) + 1 - 2 padding + output_padding for each axis."""
+        """Stride (n - 1) + dilation (k - 1) + 1 - 2 padding + output_padding for each axis."""
         strides, _, window = self._steps()
         axes = zip(shape, strides, window, *self._padding(), strict=True)
         return tuple(None if n is None else s * (n - 1) + w - 2 * p + o for n, s, w, p, o in axes)
 
     def params(self, *inputs: Shape) -> Mapping[str, Param]:
-        """kernel (in, channels / groups, *kernel_size) and bias (channels,)."""
+        """Kernel (in, channels / groups, *kernel_size) and bias (channels,)."""
         inner = self._channels(inputs[0])
         count = prod(self.taps)
         fans = (inner * count // self.groups, self.channels * count // self.groups)
@@ -177,37 +178,37 @@ _TRANSPOSE_DOC = """A transposed convolution over {axes}: the gradient of Conv{r
 
 
 @description
-class Conv1D(_Conv):
+class Conv1D(_Conv):  # noqa: D101
     __doc__ = _CONV_DOC.format(axes="length", rank=1)
     rank = 1
 
 
 @description
-class Conv2D(_Conv):
+class Conv2D(_Conv):  # noqa: D101
     __doc__ = _CONV_DOC.format(axes="height, width", rank=2)
     rank = 2
 
 
 @description
-class Conv3D(_Conv):
+class Conv3D(_Conv):  # noqa: D101
     __doc__ = _CONV_DOC.format(axes="depth, height, width", rank=3)
     rank = 3
 
 
 @description
-class Conv1DTranspose(_ConvTranspose):
+class Conv1DTranspose(_ConvTranspose):  # noqa: D101
     __doc__ = _TRANSPOSE_DOC.format(axes="length", rank=1)
     rank = 1
 
 
 @description
-class Conv2DTranspose(_ConvTranspose):
+class Conv2DTranspose(_ConvTranspose):  # noqa: D101
     __doc__ = _TRANSPOSE_DOC.format(axes="height, width", rank=2)
     rank = 2
 
 
 @description
-class Conv3DTranspose(_ConvTranspose):
+class Conv3DTranspose(_ConvTranspose):  # noqa: D101
     __doc__ = _TRANSPOSE_DOC.format(axes="depth, height, width", rank=3)
     rank = 3
 

@@ -10,6 +10,7 @@ from pyphoton.description import description
 from pyphoton.errors import ArgumentError, ShapeError
 from pyphoton.layers.base import Layer, Param, fraction, known, need_rank, positive
 from pyphoton.ops import size
+from pyphoton.scopes import where
 from pyphoton.typing import Shape, show
 
 
@@ -52,10 +53,10 @@ class Dense(Layer):
 
     def _features(self, x: Shape) -> int:
         if len(x) < 2:
-            raise ShapeError(graph.where(repr(self)), "an input with a batch axis and features", show(x))
+            raise ShapeError(where(repr(self)), "an input with a batch axis and features", show(x))
         found = known(self, size(x[1:]) if self.flatten else x[-1], "feature")
         if self.features not in (None, found):
-            raise ShapeError(graph.where(repr(self)), f"{self.features} features on the last axis", show(x))
+            raise ShapeError(where(repr(self)), f"{self.features} features on the last axis", show(x))
         return found
 
     def infer(self, *inputs: Shape) -> Shape:
@@ -65,7 +66,7 @@ class Dense(Layer):
         return (x[0], self.units) if self.flatten else (*x[:-1], self.units)
 
     def params(self, *inputs: Shape) -> Mapping[str, Param]:
-        """kernel (features, units) and bias (units,)."""
+        """Kernel (features, units) and bias (units,)."""
         fans = (self._features(inputs[0]), self.units)
         bias = {"bias": Param((self.units,), self.initb)} if self.use_bias else {}
         return {"kernel": Param(fans, self.initw, fans=fans), **bias}
@@ -101,7 +102,7 @@ class Embedding(Layer):
         return (*inputs[0], self.dim)
 
     def params(self, *inputs: Shape) -> Mapping[str, Param]:
-        """table (vocabulary, dim)."""
+        """Table (vocabulary, dim)."""
         shape = (self.vocabulary, self.dim)
         return {"table": Param(shape, self.init, fans=shape)}
 
@@ -170,7 +171,7 @@ class Reshape(Layer):
         fixed = [d for d in self.dims if d != -1]
         product = size(tuple(fixed)) or 1
         if rest is not None and (rest % product if free else rest != product):
-            raise ShapeError(graph.where(repr(self)), f"samples of {'a multiple of ' if free else ''}{product} numbers", show(x.shape))
+            raise ShapeError(where(repr(self)), f"samples of {'a multiple of ' if free else ''}{product} numbers", show(x.shape))
         dims = [d if d != -1 else rest // product if rest is not None else -1 for d in self.dims]
         return x.reshape([None if x.shape[0] is None else x.shape[0], *dims])
 
@@ -235,7 +236,7 @@ class Input(Layer):
         need_rank(self, x.shape, len(self.dims) + 1, f"(batch, {', '.join(map(str, self.dims))})")
         for wanted, got in zip(self.dims, x.shape[1:], strict=True):
             if None not in (wanted, got) and wanted != got:
-                raise ShapeError(graph.where(repr(self)), f"samples of shape {show(self.dims)}", show(x.shape))
+                raise ShapeError(where(repr(self)), f"samples of shape {show(self.dims)}", show(x.shape))
         return x
 
     def __repr__(self) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pyphoton import activations, graph, initialisers
+from pyphoton import activations, initialisers
 from pyphoton.description import description
 from pyphoton.errors import ArgumentError, ShapeError
 from pyphoton.layers.base import Layer, Param, fraction, known
+from pyphoton.scopes import where
 from pyphoton.typing import Shape, show
 
 
@@ -45,12 +46,12 @@ class BatchNorm(Layer):
     def infer(self, *inputs: Shape) -> Shape:
         """The input's shape."""
         if len(inputs[0]) < 2:
-            raise ShapeError(graph.where(repr(self)), "(batch, channels, ...)", show(inputs[0]))
+            raise ShapeError(where(repr(self)), "(batch, channels, ...)", show(inputs[0]))
         known(self, inputs[0][1], "channel")
         return inputs[0]
 
     def params(self, *inputs: Shape) -> Mapping[str, Param]:
-        """scale and shift (weights), mean and variance (state), all (channels,)."""
+        """Scale and shift (weights), mean and variance (state), all (channels,)."""
         shape = (known(self, inputs[0][1], "channel"),)
         found = {"scale": Param(shape, initialisers.ones)} if self.scale else {}
         found |= {"shift": Param(shape)} if self.shift else {}
@@ -86,12 +87,12 @@ class LayerNorm(Layer):
     def infer(self, *inputs: Shape) -> Shape:
         """The input's shape."""
         if len(inputs[0]) < 2:
-            raise ShapeError(graph.where(repr(self)), "(batch, ..., features)", show(inputs[0]))
+            raise ShapeError(where(repr(self)), "(batch, ..., features)", show(inputs[0]))
         known(self, inputs[0][-1], "last")
         return inputs[0]
 
     def params(self, *inputs: Shape) -> Mapping[str, Param]:
-        """scale and shift, both (features,)."""
+        """Scale and shift, both (features,)."""
         shape = (known(self, inputs[0][-1], "last"),)
         found = {"scale": Param(shape, initialisers.ones)} if self.scale else {}
         return found | ({"shift": Param(shape)} if self.shift else {})

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from pyphoton import graph
 from pyphoton.description import description
 from pyphoton.errors import ArgumentError, ShapeError
 from pyphoton.layers.base import Layer, per_axis
 from pyphoton.layers.conv import window_lengths, window_padding
+from pyphoton.scopes import where
 from pyphoton.typing import Shape, show
 
 
@@ -17,7 +17,7 @@ def _spatial_rank(layer: Any, x: Shape) -> int:
     rank = getattr(layer, "rank", None)
     if len(x) - 2 != rank if rank else not 3 <= len(x) <= 5:
         wanted = f"{rank} spatial" if rank else "1 to 3 spatial"
-        raise ShapeError(graph.where(repr(layer)), f"(batch, channels, ...) with {wanted} axes", show(x))
+        raise ShapeError(where(repr(layer)), f"(batch, channels, ...) with {wanted} axes", show(x))
     return len(x) - 2
 
 
@@ -144,7 +144,7 @@ class _AdaptivePool(Layer):
         """The size that was asked for."""
         size = per_axis(self, "size", self.size, len(shape), 1)
         if any(n is not None and n < 1 for n in shape):
-            raise ShapeError(graph.where(repr(self)), "at least 1 on each spatial axis", show(shape))
+            raise ShapeError(where(repr(self)), "at least 1 on each spatial axis", show(shape))
         return size
 
     def infer(self, *inputs: Shape) -> Shape:

@@ -11,6 +11,7 @@ from pyphoton.description import description
 from pyphoton.errors import ArgumentError, ShapeError
 from pyphoton.initialisers import Gates
 from pyphoton.layers.base import Layer, Param, fraction, known, positive
+from pyphoton.scopes import where
 from pyphoton.typing import Shape, show
 
 
@@ -51,7 +52,7 @@ class _Recurrent(Layer):
 
     def _features(self, x: Shape) -> int:
         if len(x) not in (2, 3):
-            raise ShapeError(graph.where(repr(self)), "(batch, steps, features), or (batch, steps) for one feature", show(x))
+            raise ShapeError(where(repr(self)), "(batch, steps, features), or (batch, steps) for one feature", show(x))
         return known(self, x[2] if len(x) == 3 else 1, "feature")
 
     def infer(self, *inputs: Shape) -> Shape:
@@ -60,14 +61,14 @@ class _Recurrent(Layer):
         self._features(x)
         width = self.hidden * (2 if self.bidirectional else 1)
         if x[1] == 0:
-            raise ShapeError(graph.where(repr(self)), "at least one step", show(x))
+            raise ShapeError(where(repr(self)), "at least one step", show(x))
         return (x[0], width) if self.last_only else (x[0], x[1], width)
 
     def _bias_gates(self) -> tuple[Any, ...]:
         return (self.initb,) * self.gates
 
     def params(self, *inputs: Shape) -> Mapping[str, Param]:
-        """kernel (in, gates * hidden), recurrent (hidden, gates * hidden), bias (gates * hidden,) of each layer and direction."""
+        """Kernel (in, gates * hidden), recurrent (hidden, gates * hidden), bias (gates * hidden,) of each layer and direction."""
         found: dict[str, Param] = {}
         h, g = self.hidden, self.gates
         for layer in range(self.num_layers):

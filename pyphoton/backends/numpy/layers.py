@@ -55,8 +55,8 @@ def _windows(x: Any, window: Any, strides: Any, dilation: Any = None) -> Any:
     rank = len(window)
     dilation = dilation or (1,) * rank
     reach = [d * (k - 1) + 1 for k, d in zip(window, dilation, strict=True)]
-    seen = sliding_window_view(x, reach, axis=tuple(range(2, 2 + rank)))
-    steps = (slice(None), slice(None), *(slice(None, None, s) for s in strides), *(slice(None, None, d) for d in dilation))
+    seen: Any = sliding_window_view(x, reach, axis=tuple(range(2, 2 + rank)))
+    steps: Any = (slice(None), slice(None), *(slice(None, None, s) for s in strides), *(slice(None, None, d) for d in dilation))
     return seen[steps]
 
 
@@ -82,7 +82,7 @@ def conv_transpose(c: Call) -> Any:
     groups, window = a["groups"], kernel.shape[2:]
     space = c.x.shape[2:]
     full = [s * (n - 1) + d * (k - 1) + 1 + o for n, k, s, d, o in zip(space, window, a["strides"], a["dilation"], a["output_padding"], strict=True)]
-    out = np.zeros((len(c.x), kernel.shape[1] * groups, *full), c.x.dtype)
+    out: Any = np.zeros((len(c.x), kernel.shape[1] * groups, *full), c.x.dtype)
     width = kernel.shape[1]
     for g, (x, k) in enumerate(zip(np.split(c.x, groups, axis=1), np.split(kernel, groups, axis=0), strict=True)):
         for tap in product(*map(range, window)):
@@ -114,7 +114,7 @@ def avg_pool(c: Call) -> Any:
 def _adaptive(reduce: Callable[..., Any]) -> Callable[[Call], Any]:
     def pool(c: Call) -> Any:
         size, space = c.attrs["size"], c.x.shape[2:]
-        out = np.empty((*c.x.shape[:2], *size), c.x.dtype)
+        out: Any = np.empty((*c.x.shape[:2], *size), c.x.dtype)
         for place in product(*map(range, size)):
             bins = tuple(slice(i * n // s, -(-(i + 1) * n // s)) for i, n, s in zip(place, space, size, strict=True))
             out[(slice(None), slice(None), *place)] = reduce(c.x[(slice(None), slice(None), *bins)], axis=tuple(range(2, c.x.ndim)))

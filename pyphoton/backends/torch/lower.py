@@ -150,7 +150,7 @@ _CONV = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 _CONV_TRANSPOSE = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
 _MAX_POOL = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
 _AVG_POOL = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
-_ADAPTIVE = {
+_ADAPTIVE: dict[str, Any] = {
     "avg": {1: F.adaptive_avg_pool1d, 2: F.adaptive_avg_pool2d, 3: F.adaptive_avg_pool3d},
     "max": {1: F.adaptive_max_pool1d, 2: F.adaptive_max_pool2d, 3: F.adaptive_max_pool3d},
 }
@@ -216,7 +216,7 @@ def _recurrent(kind: str) -> Callable[..., Function]:
 
     def build(a: Mapping[str, Any], p: Params, mode: Mode) -> Function:
         name = {"rnn": f"rnn_{a.get('nonlinearity')}"}.get(kind, kind)
-        function = getattr(torch._VF, name)  # type: ignore[attr-defined]
+        function = getattr(torch._VF, name)
         both, hidden = a["bidirectional"], a["hidden"]
         ends = ("", "_reverse") if both else ("",)
         zero = torch.zeros_like(p["bias_0"])

@@ -35,6 +35,7 @@ class Program:
         lowered = [(_function(s, tensors, mode), s.inputs, s.outputs[0], s) for s in plan.steps]
         self.main = [code[:3] for code in lowered if id(code[3]) in needed]
         self.rest = [code[:3] for code in lowered if id(code[3]) not in needed]
+        self.trained: tuple[frozenset[str], list[str]] | None = None
         self.params = sorted({p for s in plan.steps for p in s.params.values()})
 
     def __call__(self, arrays: tuple[Tensor, ...]) -> list[Tensor]:

@@ -105,17 +105,17 @@ class TorchSession:
         self.step += 1
         if None in gradients:
             used = [i for i, g in enumerate(gradients) if g is not None]
-            names, weights, gradients = [names[i] for i in used], [weights[i] for i in used], [gradients[i] for i in used]
+            names, weights, gradients = [names[i] for i in used], [weights[i] for i in used], tuple(gradients[i] for i in used)
         if gradients:
             with torch.no_grad():
                 self.update(self, names, weights, gradients)
 
     def _trained(self, program: Program) -> list[str]:
-        found = getattr(program, "trained", None)
+        found = program.trained
         if found is None or found[0] is not self.frozen:
             names = [n for n in program.params if n in self.module.weights and n not in self.frozen]
-            found = program.trained = (self.frozen, names)  # type: ignore[attr-defined]
-        return found[1]  # type: ignore[no-any-return]
+            found = program.trained = (self.frozen, names)
+        return found[1]
 
     def _evaluate(self, plan: Plan, arrays: tuple[Tensor, ...]) -> tuple[float, ...]:
         with torch.inference_mode():
@@ -204,7 +204,8 @@ def _planned(optimiser: Optimiser, module: TorchModule) -> Update:
             if program is None:
                 program = programs[dtype] = Program(update_plan(optimiser, dtype), {}, module.mode, module.device)
             slots = session.slots_of(name, weight)
-            new, *states = program((weight, gradient, *slots.values(), *k))
+            inputs: tuple[Any, ...] = (weight, gradient, *slots.values(), *k)
+            new, *states = program(inputs)
             weight.copy_(new)
             for slot, value in zip(slots.values(), states, strict=True):
                 slot.copy_(value)
