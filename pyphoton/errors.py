@@ -76,6 +76,12 @@ class FileError(PhotonError, ValueError):
     """A saved file is damaged, foreign, or of a newer format."""
 
 
+def note(error: BaseException, text: str) -> None:
+    """Add a line to an error's text (Python 3.11 and later show it; earlier versions leave it out)."""
+    if hasattr(error, "add_note"):
+        error.add_note(text)
+
+
 def near(name: object, known: Iterable[str]) -> str:
     """A sentence with the known names nearest to `name`, or all of them when none is near."""
     names = sorted(known)

@@ -162,8 +162,14 @@ def _picked(scores: Shape, labels: Shape) -> Shape:
 # ---- meanings ----------------------------------------------------------------------------------------------------
 
 
+def _like(y: Any, x: Any) -> Any:
+    """The result in the dtype of the argument, unless that holds whole numbers."""
+    dtype = np.asarray(x).dtype
+    return y.astype(dtype) if dtype.kind == "f" else y
+
+
 def _sigmoid(x: Any) -> Any:
-    return np.exp(-np.logaddexp(0, -x)).astype(np.asarray(x).dtype)
+    return _like(np.exp(-np.logaddexp(0, -x)), x)
 
 
 def _log_softmax(x: Any, axis: int = -1) -> Any:
@@ -176,7 +182,7 @@ def _erf(x: Any) -> Any:
 
 
 def _gelu(x: Any) -> Any:
-    return (0.5 * x * (1 + _erf(x / math.sqrt(2)))).astype(np.asarray(x).dtype)
+    return _like(0.5 * x * (1 + _erf(x / math.sqrt(2))), x)
 
 
 def _one_hot(labels: Any, classes: int, dtype: str) -> Any:
@@ -185,6 +191,11 @@ def _one_hot(labels: Any, classes: int, dtype: str) -> Any:
 
 def _cross_entropy(scores: Any, labels: Any) -> Any:
     return -np.take_along_axis(_log_softmax(scores), np.asarray(labels)[:, None].astype(np.int64), axis=1)[:, 0]
+
+
+def _along(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function` with several axes as a tuple, which is what NumPy asks for; JSON has lists."""
+    return lambda x, axis=None, keepdims=False: function(x, axis=tuple(axis) if isinstance(axis, list) else axis, keepdims=keepdims)
 
 
 _SELU_SCALE, _SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
@@ -203,7 +214,7 @@ _ELEMENTWISE: dict[str, Callable[..., Any]] = {
     "tanh": np.tanh,
     "sigmoid": _sigmoid,
     "relu": lambda x: np.maximum(x, 0),
-    "softplus": lambda x: np.logaddexp(0, x).astype(np.asarray(x).dtype),
+    "softplus": lambda x: _like(np.logaddexp(0, x), x),
     "gelu": _gelu,
     "swish": lambda x: x * _sigmoid(x),
     "selu": lambda x: _SELU_SCALE * np.where(x > 0, x, _SELU_ALPHA * np.expm1(np.minimum(x, 0))),
@@ -244,8 +255,8 @@ _op("matmul", _matmul, np.matmul)
 
 _REDUCTIONS: dict[str, Callable[..., Any]] = {"sum": np.sum, "mean": np.mean, "max": np.max, "min": np.min, "prod": np.prod}
 for _name, _meaning in _REDUCTIONS.items():
-    _op(_name, _reduced, _meaning)
-_op("argmax", _reduced, lambda x, axis=-1, keepdims=False: np.argmax(x, axis=axis, keepdims=keepdims), dtype="int64")
+    _op(_name, _reduced, _along(_meaning))
+_op("argmax", lambda x, axis=-1, keepdims=False: _reduced(x, axis, keepdims), lambda x, axis=-1, keepdims=False: np.argmax(x, axis=axis, keepdims=keepdims), dtype="int64")
 
 _op("reshape", _reshaped, lambda x, shape: np.reshape(x, [-1 if n is None else n for n in shape]))
 _op("flatten", _flat, lambda x, start=1: np.reshape(x, (*x.shape[:start], math.prod(x.shape[start:]))))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -24,12 +24,17 @@ _changes = 0
 
 
 class Parameter:
-    """One parameter: `value` (a NumPy array, canonical layout), `path`, `role` and whether it is `frozen`."""
+    """One parameter: `value` (a NumPy array, canonical layout), `path`, `role` and whether it is `frozen`.
 
-    __slots__ = ("__weakref__", "frozen", "path", "role", "value")
+    `draw()` gives its first values again.
+    """
 
-    def __init__(self, path: str, value: Any, role: str, frozen: bool = False) -> None:
-        self.path, self.value, self.role, self.frozen = path, value, role, frozen
+    __slots__ = ("__weakref__", "draw", "frozen", "path", "role", "value")
+
+    def __init__(self, path: str, draw: Callable[[], Any], shape: tuple[int, ...], dtype: str, role: str) -> None:
+        self.path, self.draw, self.role, self.frozen = path, draw, role, False
+        self.value = allocate(shape, dtype)
+        self.value[...] = draw()
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -104,10 +109,13 @@ def obtain(layer: Any, name: str, path: str, param: Any, shapes: tuple[Shape, ..
     """The layer's parameter, drawn now if it does not exist. The same seed and path give the same numbers everywhere."""
     entry = _store.setdefault(layer, _Entry(shapes))
     if name not in entry.members:
-        random = np.random.default_rng([seed, zlib.crc32(path.encode())])
-        value = allocate(param.shape, dtype)
-        value[...] = initialisers.draw(param.init, random, param.shape, param.fans)
-        entry.members[name] = Parameter(path, value, param.role, bool(_frozen_before_built.get(layer)))
+
+        def draw() -> Any:
+            random = np.random.default_rng([seed, zlib.crc32(path.encode())])
+            return initialisers.draw(param.init, random, param.shape, param.fans)
+
+        made = entry.members[name] = Parameter(path, draw, param.shape, dtype, param.role)
+        made.frozen = bool(_frozen_before_built.get(layer))
     found = entry.members[name]
     if found.value.dtype != dtype:
         raise ArgumentError(f"{path}", f"parameters of {found.value.dtype}", f"a model of {dtype}", "Build a new layer for another dtype.")

@@ -19,7 +19,7 @@ def undone_on_error(workout: Any) -> Iterator[None]:
 
     network, history = workout.network, workout.history
     values = {path: p.value.copy() for path, p in network.parameters.items()}
-    session = workout._session
+    session, made_for = workout._session, workout._made_for
     state = None if session is None else {k: np.array(v) for k, v in session.state().items()}
     steps, epochs, rows = workout.steps, workout.epochs, len(history.epochs)
     marks = {name: len(column) for name, column in history.items()}
@@ -28,13 +28,11 @@ def undone_on_error(workout: Any) -> Iterator[None]:
     except (StopTraining, KeyboardInterrupt):
         raise
     except BaseException:
-        if values:
-            network.module.write({p: v for p, v in values.items()})
+        for path, parameter in network.parameters.items():
+            parameter.set_(values[path] if path in values else parameter.draw())
+        workout._session, workout._made_for = session, made_for
         if session is not None and state is not None:
-            workout._session = session
             session.load(state)
-        elif not steps:
-            workout._session = None
         workout.steps, workout.epochs = steps, epochs
         if {name: len(column) for name, column in history.items()} != marks:
             history.forget_after(steps, rows)

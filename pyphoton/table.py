@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pyphoton.errors import NotBuilt
+from pyphoton.layers.base import Layer
 from pyphoton.network import Network, network_of
 from pyphoton.plan import Plan
 from pyphoton.scopes import children
@@ -85,8 +86,8 @@ def _layers(owner: Any, path: str, found: dict[str, str]) -> dict[str, str]:
     for name, child in children(owner).items():
         own = getattr(child, "name", None)
         full = f"{path}.{own or name}" if path else str(own or name)
-        inner = children(child) if hasattr(child, "kind") else {}
-        found[full] = repr(child) if hasattr(child, "kind") and not inner else str(getattr(child, "__name__", type(child).__name__))
+        leaf = isinstance(child, Layer) and not children(child)
+        found[full] = repr(child) if leaf else str(getattr(child, "__name__", type(child).__name__))
         _layers(child, full, found)
     if not path and getattr(owner, "kind", ""):
         found[str(getattr(owner, "name", None) or owner.kind)] = repr(owner)

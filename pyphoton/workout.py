@@ -14,7 +14,7 @@ from pyphoton.backends.base import Report, Session, Stream, Whole
 from pyphoton.data.arrays import convert
 from pyphoton.data.forms import Batch, Epochs, batch_of, is_whole, members
 from pyphoton.diagnose import non_finite
-from pyphoton.errors import ArgumentError, DataError
+from pyphoton.errors import ArgumentError, DataError, note
 from pyphoton.interrupt import Interrupt
 from pyphoton.network import Network
 from pyphoton.plan import Plan
@@ -110,7 +110,7 @@ class Workout:
         self, data: Epochs, validation: Epochs | None, callbacks: list[Callback], interrupt: Interrupt, *,
         batch_size: int | None, shuffle: bool, convertor: Any, bar: tuple[bool, int, int], finite: bool,
     ) -> None:  # fmt: skip
-        begun = perf_counter()
+        begun, row = perf_counter(), {}
         batches, count = self._batches(data, batch_size, convertor, shuffle)
         if isinstance(batches, Stream):
             batches = _peeked(batches)
@@ -132,12 +132,12 @@ class Workout:
             report = self.session.epoch(batches, train=True, every=every, hook=hook, interrupt=interrupt.flag, finite=finite)
             self._record(report, first_step)
             if report.failed is not None:
-                raise non_finite(self, report.failed)
+                raise non_finite(self, *report.failed)
             row = _means(self._names, report)
             if validation is not None and not interrupt and not stopping:
                 row |= self._validate_all(validation, batch_size, convertor, interrupt)
         finally:
-            progress.close(self.steps - first_step, row if "row" in locals() else {})
+            progress.close(self.steps - first_step, row)
         if len(report.values) and not report.stopped:
             self.epochs += 1
         self.history.epochs.append({"epoch": self.epochs, "steps": self.steps, **row, "seconds": perf_counter() - begun})
@@ -171,7 +171,7 @@ class Workout:
             first = self.steps
             self._record(report, first)
             if report.failed is not None:
-                raise non_finite(self, report.failed)
+                raise non_finite(self, *report.failed)
         return float(report.values[0, 0])
 
     # ---- measuring ---------------------------------------------------------------------------------------------------
@@ -291,7 +291,7 @@ class Workout:
                 if convertor is not None:
                     _check_converted(batch, plan)
             except (DataError, ArgumentError) as error:
-                error.add_note(f"in minibatch {number}")
+                note(error, f"in minibatch {number}")
                 raise
             yield plan, arrays, batch.samples()
 

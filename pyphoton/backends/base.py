@@ -40,13 +40,13 @@ Batches: TypeAlias = Whole | Stream
 class Report:
     """What an epoch gave: `values[step, output]` of each step done, `samples[step]`.
 
-    `failed` holds the arrays of the batch whose loss was not finite (that step was not applied), `stopped` tells that
+    `failed` is the (plan, arrays) of the batch whose loss was not finite (that step was not applied), `stopped` tells that
     the hook or the interrupt ended the epoch early.
     """
 
     values: Any
     samples: Any
-    failed: tuple[Array, ...] | None = None
+    failed: tuple[Plan, tuple[Array, ...]] | None = None
     stopped: bool = False
 
 

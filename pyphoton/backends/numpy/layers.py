@@ -84,7 +84,8 @@ def conv_transpose(c: Call) -> Any:
     full = [s * (n - 1) + d * (k - 1) + 1 + o for n, k, s, d, o in zip(space, window, a["strides"], a["dilation"], a["output_padding"], strict=True)]
     out: Any = np.zeros((len(c.x), kernel.shape[1] * groups, *full), c.x.dtype)
     width = kernel.shape[1]
-    for g, (x, k) in enumerate(zip(np.split(c.x, groups, axis=1), np.split(kernel, groups, axis=0), strict=True)):
+    pairs: Any = zip(np.split(c.x, groups, axis=1), np.split(kernel, groups, axis=0), strict=True)
+    for g, (x, k) in enumerate(pairs):
         for tap in product(*map(range, window)):
             spread = np.moveaxis(np.tensordot(x, k[(slice(None), slice(None), *tap)], axes=(1, 0)), -1, 1)
             where = tuple(slice(t * d, t * d + s * (n - 1) + 1, s) for t, d, s, n in zip(tap, a["dilation"], a["strides"], space, strict=True))

@@ -13,6 +13,7 @@ from pyphoton import parameters
 from pyphoton.backends.numpy.run import nested
 from pyphoton.backends.torch.exchange import to_numpy, to_torch
 from pyphoton.backends.torch.lower import Mode, lower
+from pyphoton.errors import note
 from pyphoton.optimisers import Optimiser
 from pyphoton.plan import Plan, Step
 
@@ -43,12 +44,18 @@ class Program:
         values = self.registers.copy()
         for number, array in zip(self.inputs, arrays, strict=True):
             values[number] = array
-        for function, inputs, output in self.main:
-            values[output] = function(*[values[i] for i in inputs])
-        if self.rest:
-            with torch.no_grad():
-                for function, inputs, output in self.rest:
-                    values[output] = function(*[values[i] for i in inputs])
+        output = -1
+        try:
+            for function, inputs, output in self.main:
+                values[output] = function(*[values[i] for i in inputs])
+            if self.rest:
+                with torch.no_grad():
+                    for function, inputs, output in self.rest:
+                        values[output] = function(*[values[i] for i in inputs])
+        except Exception as error:
+            step = next(s for s in self.plan.steps if output in s.outputs)
+            note(error, f"in {step.path} {step.op}")
+            raise
         return [values[o] for o in self.plan.outputs]
 
 

@@ -42,14 +42,15 @@ class TorchSession:
         self.module.mode.training = train
         rows: list[Any] = []
         samples: list[int] = []
-        failed, stopped = None, False
+        failed: tuple[Plan, tuple[Any, ...]] | None = None
+        stopped = False
         one = self._train if train else self._evaluate
         try:
             for plan, arrays, count in self._batches(data):
                 values = one(plan, arrays)
                 if values is None:
-                    failed = arrays
                     if finite:
+                        failed = plan, tuple(to_numpy(t) for t in arrays)
                         break
                     values = self.last
                     self.apply()
@@ -65,7 +66,6 @@ class TorchSession:
             self.module.mode.training = False
             if train:
                 self.module.push()
-        failed = tuple(to_numpy(t) for t in failed) if failed is not None and finite else None
         return Report(np.array(rows, dtype="float64"), np.array(samples, dtype="int64"), failed, stopped)
 
     def _batches(self, data: Batches) -> Iterator[tuple[Plan, tuple[Tensor, ...], int]]:
