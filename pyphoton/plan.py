@@ -194,21 +194,28 @@ def _bounds(node: Node, tensor: Tensor) -> list[int | None]:
 
 
 def _fuse(steps: tuple[Step, ...], outputs: tuple[int, ...]) -> tuple[Step, ...]:
-    """Make an activation part of the layer's step before it, where nothing else reads that step's result."""
+    """Make an activation part of the layer's step before it, where nothing else reads that step's result.
+
+    relu before max_pool moves behind it, where there is less to do: both only ever keep the larger number, so values and
+    gradients are exactly the same.
+    """
     readers: dict[int, int] = {}
     for number in (*outputs, *(i for s in steps for i in s.inputs)):
         readers[number] = readers.get(number, 0) + 1
     made: dict[int, int] = {}
     result: list[Step] = []
     for step in steps:
-        source = made.get(step.inputs[0]) if step.inputs else None
-        if step.op in FUSED and source is not None and readers[step.inputs[0]] == 1:
-            before = result[source]
-            result[source] = replace(before, outputs=step.outputs, activation=step.op)
-            made[step.outputs[0]] = -1
+        source = made.get(step.inputs[0], -1) if step.inputs else -1
+        activation = result[source].activation if source >= 0 and readers[step.inputs[0]] == 1 else None
+        if step.op in FUSED and activation == "identity":
+            result[source] = replace(result[source], outputs=step.outputs, activation=step.op)
+            made[step.outputs[0]] = source
             continue
         if len(step.outputs) == 1 and step.op not in ops.OPS and step.op != "python":
             made[step.outputs[0]] = len(result)
+        if step.op == "max_pool" and activation == "relu":
+            result[source] = replace(result[source], activation="identity")
+            step = replace(step, activation="relu")
         result.append(step)
     return tuple(result)
 

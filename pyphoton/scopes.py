@@ -67,7 +67,8 @@ def scope(owner: Any) -> Iterator[str]:
     path = state.paths.get(id(owner))
     if path is None:
         path = _new_path(state, owner)
-        state.name(owner, path)
+        if hasattr(owner, "kind"):  # a layer keeps its path, and so its weights; a function may stand in many places
+            state.name(owner, path)
     state.scopes.append(Scope(path, owner, {id(v): k for k, v in reversed(children(owner).items())}))
     try:
         yield path

@@ -138,13 +138,19 @@ class _ConvTranspose(_Convolution):
         if isinstance(self.padding, str) and self.padding != "valid":
             raise ArgumentError(type(self).__name__, "padding as numbers", repr(self.padding), "Use output_padding to fix the length.")
         padding = 0 if self.padding == "valid" else self.padding
-        return per_axis(self, "padding", padding, self.rank, 0), per_axis(self, "output_padding", self.output_padding, self.rank, 0)
+        extra, (strides, dilation, _) = per_axis(self, "output_padding", self.output_padding, self.rank, 0), self._steps()
+        if any(o >= max(s, d) for o, s, d in zip(extra, strides, dilation, strict=True)):
+            raise ArgumentError(type(self).__name__, "output_padding below strides or dilation", repr(self.output_padding))
+        return per_axis(self, "padding", padding, self.rank, 0), extra
 
     def spatial(self, shape: Shape) -> Shape:
         """Stride (n - 1) + dilation (k - 1) + 1 - 2 padding + output_padding for each axis."""
         strides, _, window = self._steps()
         axes = zip(shape, strides, window, *self._padding(), strict=True)
-        return tuple(None if n is None else s * (n - 1) + w - 2 * p + o for n, s, w, p, o in axes)
+        lengths = tuple(None if n is None else s * (n - 1) + w - 2 * p + o for n, s, w, p, o in axes)
+        if any(n is not None and n < 1 for n in lengths):
+            raise ShapeError(where(repr(self)), "an input long enough for the padding", show(shape), "Take less padding.")
+        return lengths
 
     def params(self, *inputs: Shape) -> Mapping[str, Param]:
         """Kernel (in, channels / groups, *kernel_size) and bias (channels,)."""

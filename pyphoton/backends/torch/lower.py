@@ -35,6 +35,8 @@ def _reduce(name: str) -> Function:
     whole, along = getattr(torch, name), getattr(torch, {"max": "amax", "min": "amin"}.get(name, name))
 
     def reduce(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+        if name == "mean" and not x.is_floating_point():  # of truth values: a share
+            x = x.to(torch.get_default_dtype())
         if axis is None and not keepdims:
             return whole(x)  # type: ignore[no-any-return]
         axes = tuple(range(x.ndim)) if axis is None else axis
@@ -64,14 +66,15 @@ def _where(condition: Tensor, a: Any, b: Any) -> Tensor:
 
 
 def _getitem(x: Tensor, index: list[Any]) -> Tensor:
-    reversed_axes = [i for i, part in enumerate(index) if isinstance(part, list | tuple) and (part[2] or 1) < 0]
-    if reversed_axes:  # torch has no negative strides
-        import numpy as np
-
-        for axis, part in [(i, index[i]) for i in reversed_axes]:
-            rows = torch.as_tensor(np.arange(x.shape[axis])[slice(*part)].copy(), device=x.device)
-            x = x.index_select(axis, rows)
-        index = [[None, None, None] if i in reversed_axes else part for i, part in enumerate(index)]
+    backwards = [isinstance(part, list | tuple) and (part[2] or 1) < 0 for part in index]
+    if any(backwards):  # torch has no negative strides
+        axis, taken = 0, sum(not isinstance(part, str) for part in index)
+        for part, turned in zip(index, backwards, strict=True):
+            if turned:
+                rows = range(x.shape[axis])[slice(*part)]
+                x = x.index_select(axis, torch.as_tensor(list(rows), dtype=torch.int64, device=x.device))
+            axis += x.ndim - taken if part == "..." else part != "new"
+        index = [[None, None, None] if turned else part for part, turned in zip(index, backwards, strict=True)]
     return x[to_index(index)]
 
 
