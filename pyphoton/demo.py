@@ -10,11 +10,11 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from pyphoton.errors import BackendMissing, FileError
+from pyphoton.errors import ArgumentError, BackendMissing, FileError
 
 HELP = "train a small network on handwritten digits, with pictures and a saved model"
 PROMISED = 0.97
-EPOCHS = 15
+EPOCHS = 20
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,11 +29,13 @@ def run(options: argparse.Namespace) -> int:
     """Train, show, save, load, compare. Returns the exit code: 0, or 1 when a promise is not kept."""
     from pyphoton import Adam, CrossEntropyLoss, Workout, accuracy, summary
 
+    if options.epochs < 1:
+        raise ArgumentError("--epochs", "a number above 0", str(options.epochs))
     begun = perf_counter()
     folder = _folder(options.output)
     train_x, test_x, train_y, test_y = digits()
     loss = CrossEntropyLoss(use_softmax=True)
-    workout = Workout(network(), loss, Adam(), metrics=[accuracy()], backend=options.backend, seed=options.seed)
+    workout = Workout(network(), loss, Adam(0.002), metrics=[accuracy()], backend=options.backend, seed=options.seed)
     print(f"backend: {workout.network.backend.describe()}")
     print(f"data: {len(train_x)} digits of 8 x 8 pixels to train on, {len(test_x)} to test on")
     print(f"\n{summary(workout, train_x.shape[1:])}\n")
@@ -56,7 +58,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def digits() -> tuple[Any, Any, Any, Any]:
-    """scikit-learn's digits: images (N, 1, 8, 8) from 0 to 1, and labels; a quarter is kept for the test. As train x, test x, train y, test y."""
+    """scikit-learn's digits, a quarter kept for the test: images (N, 1, 8, 8) from 0 to 1 and labels.
+
+    In the order train x, test x, train y, test y.
+    """
     try:
         from sklearn.datasets import load_digits
         from sklearn.model_selection import train_test_split
@@ -64,7 +69,8 @@ def digits() -> tuple[Any, Any, Any, Any]:
         raise BackendMissing("demo", hint="scikit-learn is not installed: pip install 'pyphoton[demo]'.") from error
     data = load_digits()
     images = (data.images[:, None] / 16).astype("float32")
-    return tuple(train_test_split(images, data.target, test_size=0.25, stratify=data.target, random_state=0))  # type: ignore[return-value]
+    parts = train_test_split(images, data.target, test_size=0.25, stratify=data.target, random_state=0)
+    return parts[0], parts[1], parts[2], parts[3]
 
 
 def network() -> Any:

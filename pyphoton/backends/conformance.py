@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -83,9 +84,9 @@ def check_backend(
     rows: list[Row] = []
     for case in CASES.values() if everything else cases or ():
         for check in CHECKS:
-            rows += _rows(case.name, check, lambda check=check, case=case: CHECKS[check](name, device, case))
+            rows += _rows(case.name, check, partial(CHECKS[check], name, device, case))
     for check in SESSIONS if everything else sessions or ():
-        rows += _rows("session", check, lambda check=check: SESSIONS[check](name, device))
+        rows += _rows("session", check, partial(SESSIONS[check], name, device))
     return ConformanceReport(name, tuple(rows))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -198,7 +199,7 @@ def _in_place(name: str, device: str) -> Iterator[Found]:
 def _dropout(name: str, device: str) -> Iterator[Found]:
     """Dropout: shares, means, independence of calls, off in evaluation, the same for the same seed."""
     for rate in (0.0, 0.25, 0.8, 1.0):
-        problem = Problem(Case("dropout", lambda rate=rate: L.Dropout(rate), (floats(60, 80, low=1.0, high=2.0),)), "float64")
+        problem = Problem(Case("dropout", partial(L.Dropout, rate), (floats(60, 80, low=1.0, high=2.0),)), "float64")
         module, twin = problem.module(name, device), problem.module(name, device)
         (y,), (same,) = (m.run(problem.plan, problem.arrays, training=True) for m in (module, twin))
         yield _yes(f"dropout {rate} off in evaluation", np.array_equal(module.run(problem.plan, problem.arrays)[0], problem.arrays[0]))
@@ -218,8 +219,8 @@ def _recurrent_dropout(name: str, device: str) -> Iterator[Found]:
     """Inside recurrent layers dropout acts on the input of every layer: with unit kernels the output shows what is left of it."""
     rate = 0.3
     for depth in (1, 2):
-        layer = L.RNN(1, depth, activation="relu", dropout=rate, last_only=False)
-        problem = Problem(Case("rnn", lambda layer=layer: layer, (floats(40, 100, low=1.0, high=2.0),)), "float64")
+        layer = partial(L.RNN, 1, depth, activation="relu", dropout=rate, last_only=False)
+        problem = Problem(Case("rnn", layer, (floats(40, 100, low=1.0, high=2.0),)), "float64")
         for path, value in problem.parameters.items():
             value[...] = 1.0 if "kernel" in path else 0.0
         module = problem.module(name, device)

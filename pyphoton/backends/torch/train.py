@@ -103,7 +103,7 @@ class TorchSession:
         """Update the parameters with the gradients of the last step."""
         names, weights, gradients = self.pending
         self.step += 1
-        if None in gradients:
+        if any(g is None for g in gradients):
             used = [i for i, g in enumerate(gradients) if g is not None]
             names, weights, gradients = [names[i] for i in used], [weights[i] for i in used], tuple(gradients[i] for i in used)
         if gradients:
@@ -171,21 +171,27 @@ Update = Callable[[TorchSession, list[str], list[Tensor], Any], None]
 def _updater(optimiser: Optimiser, module: TorchModule) -> Update:
     """One fused call for all parameters where torch has one, else the optimiser's own plan for each."""
     if isinstance(optimiser, Adam) and not optimiser.gclip and hasattr(torch, "_fused_adam_"):
-        return _fused_adam
+        return _fused_adam(optimiser, module)
     if isinstance(optimiser, SGD) and not optimiser.gclip:
         return _foreach_sgd
     return _planned(optimiser, module)
 
 
-def _fused_adam(session: TorchSession, names: list[str], weights: list[Tensor], gradients: Any) -> None:
-    o: Any = session.optimiser
-    slots = [session.slots_of(n, w) for n, w in zip(names, weights, strict=True)]
-    steps = [torch.tensor(float(session.step), device=session.module.device)] * len(weights)
-    fused = torch._fused_adamw_ if isinstance(o, AdamW) else torch._fused_adam_
-    fused(
-        weights, list(gradients), [s["mean"] for s in slots], [s["square_mean"] for s in slots], [], steps, lr=o.lr, beta1=o.beta1,
-        beta2=o.beta2, weight_decay=getattr(o, "weight_decay", 0.0), eps=o.eps, amsgrad=False, maximize=False,
-    )  # fmt: skip
+def _fused_adam(optimiser: Adam, module: TorchModule) -> Update:
+    fused = torch._fused_adamw_ if isinstance(optimiser, AdamW) else torch._fused_adam_
+    o, decay = optimiser, getattr(optimiser, "weight_decay", 0.0)
+    step = torch.zeros((), device=module.device)
+
+    def update(session: TorchSession, names: list[str], weights: list[Tensor], gradients: Any) -> None:
+        slots = [session.slots_of(n, w) for n, w in zip(names, weights, strict=True)]
+        step.fill_(session.step)
+        fused(
+            weights, list(gradients), [s["mean"] for s in slots], [s["square_mean"] for s in slots], [],
+            [step] * len(weights), lr=o.lr, beta1=o.beta1, beta2=o.beta2, weight_decay=decay, eps=o.eps,
+            amsgrad=False, maximize=False,
+        )  # fmt: skip
+
+    return update
 
 
 def _foreach_sgd(session: TorchSession, names: list[str], weights: list[Tensor], gradients: Any) -> None:
