@@ -123,12 +123,11 @@ def difference(got: Any, want: Any) -> float:
     got, want = np.asarray(got), np.asarray(want)
     if got.shape != want.shape or not np.array_equal(np.isfinite(got), np.isfinite(want)):
         return float("inf")
-    if not want.size:
-        return 0.0
-    a, b = got.astype("float64"), want.astype("float64")
-    same = np.isfinite(b) | (a == b)
-    gap = np.where(np.isfinite(b), np.abs(a - b), 0.0)
-    return float("inf") if not same.all() else float(gap.max() / max(np.abs(b[np.isfinite(b)]).max(initial=0.0), 0.01))
+    finite = np.isfinite(want)
+    if not np.array_equal(got[~finite], want[~finite]):
+        return float("inf")
+    a, b = got[finite].astype("float64"), want[finite].astype("float64")
+    return float(np.abs(a - b).max(initial=0.0) / max(np.abs(b).max(initial=0.0), 0.01))
 
 
 def largest(got: Mapping[str, Any], want: Mapping[str, Any]) -> float:

@@ -26,5 +26,5 @@ def to_torch(array: Any, device: torch.device) -> torch.Tensor:
 
 
 def to_numpy(tensor: torch.Tensor) -> Any:
-    """A NumPy array over the tensor's memory, copied only from another device."""
-    return tensor.detach().cpu().numpy()
+    """A row-major NumPy array, over the tensor's memory unless that is on another device or lies otherwise."""
+    return tensor.detach().cpu().contiguous().numpy()

@@ -107,8 +107,8 @@ class TorchSession:
             used = [i for i, g in enumerate(gradients) if g is not None]
             names, weights, gradients = [names[i] for i in used], [weights[i] for i in used], tuple(gradients[i] for i in used)
         if gradients:
-            with torch.no_grad():
-                self.update(self, names, weights, gradients)
+            with torch.no_grad():  # fused updates walk memory, so a gradient has to lie as its parameter does
+                self.update(self, names, weights, [g.contiguous() for g in gradients])
 
     def _trained(self, program: Program) -> list[str]:
         found = program.trained
@@ -186,7 +186,7 @@ def _fused_adam(optimiser: Adam, module: TorchModule) -> Update:
         slots = [session.slots_of(n, w) for n, w in zip(names, weights, strict=True)]
         step.fill_(session.step)
         fused(
-            weights, list(gradients), [s["mean"] for s in slots], [s["square_mean"] for s in slots], [],
+            weights, gradients, [s["mean"] for s in slots], [s["square_mean"] for s in slots], [],
             [step] * len(weights), lr=o.lr, beta1=o.beta1, beta2=o.beta2, weight_decay=decay, eps=o.eps,
             amsgrad=False, maximize=False,
         )  # fmt: skip
@@ -195,7 +195,7 @@ def _fused_adam(optimiser: Adam, module: TorchModule) -> Update:
 
 
 def _foreach_sgd(session: TorchSession, names: list[str], weights: list[Tensor], gradients: Any) -> None:
-    torch._foreach_add_(weights, list(gradients), alpha=-session.optimiser.lr)
+    torch._foreach_add_(weights, gradients, alpha=-session.optimiser.lr)
 
 
 def _planned(optimiser: Optimiser, module: TorchModule) -> Update:
