@@ -25,6 +25,7 @@ _NAMES = {
         "ArgumentError", "BackendMissing", "DataError", "FileError", "NonFiniteLoss", "NotBuilt", "PhotonError",
         "ShapeError", "TraceError", "UnknownName", "Unsupported",
     ),
+    "functions": ("concatenate", "exp", "log", "maximum", "minimum", "one_hot", "sqrt", "square", "where"),
     "graph": ("Graph", "trace"),
     "initialisers": (
         "Bilinear", "Constant", "Gaussian", "Initialiser", "Orthogonal", "Scaled", "Uniform", "bilinear", "gaussian",

@@ -61,7 +61,7 @@ def flat(x: Any) -> Any:
 def pair(owner: str, prediction: Any, target: Any) -> tuple[Any, Any]:
     """Both as (batch, features). Errors: ShapeError when the number of features differs."""
     single(owner, prediction, target)
-    p, y = flat(prediction), flat(target)
+    p, y = (flat(x if hasattr(x, "shape") else np.asarray(x)) for x in (prediction, target))
     if shape_of(p)[1] != shape_of(y)[1] and None not in (shape_of(p)[1], shape_of(y)[1]):
         raise ShapeError(owner, f"targets like the predictions {show(shape_of(prediction))}", show(shape_of(target)))
     return p, y

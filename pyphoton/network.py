@@ -17,7 +17,7 @@ from pyphoton.backends import check_supported, get_backend
 from pyphoton.backends.base import Module
 from pyphoton.data.arrays import convert
 from pyphoton.data.forms import Batch, members
-from pyphoton.errors import ArgumentError, ShapeError, TraceError
+from pyphoton.errors import ArgumentError, ShapeError, TraceError, UnknownName, near
 from pyphoton.plan import Plan, owners, plan
 from pyphoton.scopes import children
 from pyphoton.tensor import Tensor
@@ -42,6 +42,9 @@ class Network:
         self.model = model
         self.backend = get_backend(backend)
         self.device = device or context.device
+        if self.device != "cpu" and self.device.split(":")[0] not in self.backend.devices():
+            known = self.backend.devices()
+            raise UnknownName("device", f"a device that {self.backend.describe()} has here", repr(self.device), near(self.device, known))
         self.dtype = context.dtype
         self.seed = config.check_seed(seed, "model")
         self.parameters: dict[str, parameters.Parameter] = {}

@@ -89,8 +89,8 @@ def _layers(owner: Any, path: str, found: dict[str, str]) -> dict[str, str]:
         leaf = isinstance(child, Layer) and not children(child)
         found[full] = repr(child) if leaf else str(getattr(child, "__name__", type(child).__name__))
         _layers(child, full, found)
-    if not path and getattr(owner, "kind", ""):
-        found[str(getattr(owner, "name", None) or owner.kind)] = repr(owner)
+    if not path and isinstance(owner, Layer) and owner.kind:
+        found[owner.name or owner.kind] = repr(owner)
     return found
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pyphoton.layers.base import Layer
 
 _clock = itertools.count()
+KNOWN = "Use Python's operators, the methods of the tensor, or pyphoton's functions, so that every backend can run it."
 
 
 @dataclass(eq=False)
@@ -101,36 +102,40 @@ class Tensor:
 
     def __bool__(self) -> bool:
         raise TraceError(
-            "if", "a Python condition that does not depend on the numbers", f"{self!r}",
-            "A layer is traced once, before numbers arrive: use where(condition, a, b), or give the layer as Torch code.",
+            where(), "a Python condition that does not depend on the numbers", f"{self!r}",
+            "A layer is traced once, before numbers arrive: use where(condition, a, b).",
         )  # fmt: skip
 
     def __float__(self) -> float:
-        raise TraceError("float(Tensor)", hint="A symbolic tensor holds no numbers; use the tensor operations instead.")
+        raise TraceError(where("float(Tensor)"), hint="A symbolic tensor holds no numbers; use the tensor operations instead.")
 
     __int__ = __index__ = __float__
 
     def __array__(self, *_: Any, **__: Any) -> Any:
         raise TraceError(
-            "a function of NumPy or another library", "operations that PyPhoton knows", f"{self!r}",
-            "Use pyphoton's functions or Python's operators, so that every backend can run it.",
+            where("array(Tensor)"), "operations that PyPhoton knows", "a conversion to an array", KNOWN,
         )  # fmt: skip
 
     @classmethod
     def __torch_function__(cls, function: Any, *_: Any, **__: Any) -> Any:
-        raise TraceError(f"torch function {getattr(function, '__name__', function)}", hint="It is not traceable.")
+        name = f"torch.{getattr(function, '__name__', function)}"
+        raise TraceError(where(name), "operations that PyPhoton knows", name, KNOWN)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         name = _UFUNCS.get(ufunc.__name__)
         if name is None or method != "__call__" or kwargs:
-            raise TraceError(f"numpy.{ufunc.__name__}", hint="Use pyphoton's functions or Python's operators.")
+            raise TraceError(where(), "operations that PyPhoton knows", f"numpy.{ufunc.__name__}", KNOWN)
         return _made(name, *inputs)
 
     def __array_function__(self, function: Any, _: Any, args: Any, kwargs: Any) -> Any:
-        method = getattr(Tensor, function.__name__, None)
-        if function.__name__ not in _METHODS or method is None:
-            raise TraceError(f"numpy.{function.__name__}", hint="Use pyphoton's functions or Python's operators.")
-        return method(*args, **kwargs)
+        name = function.__name__
+        if name == "where" and len(args) == 3:
+            return apply("where", *args)
+        if name == "concatenate":
+            return apply("concat", *args[0], axis=kwargs.get("axis", args[1] if len(args) > 1 else 0))
+        if name not in _METHODS:
+            raise TraceError(where(), "operations that PyPhoton knows", f"numpy.{name}", KNOWN)
+        return getattr(Tensor, name)(*args, **kwargs)
 
     def __getitem__(self, index: Any) -> Tensor:
         items = index if isinstance(index, tuple) else (index,)

@@ -14,7 +14,7 @@ from pyphoton.backends.base import Report, Session, Stream, Whole
 from pyphoton.data.arrays import convert
 from pyphoton.data.forms import Batch, Epochs, batch_of, is_whole, members
 from pyphoton.diagnose import non_finite
-from pyphoton.errors import ArgumentError, DataError, note
+from pyphoton.errors import ArgumentError, DataError, PhotonError, note
 from pyphoton.interrupt import Interrupt
 from pyphoton.network import Network
 from pyphoton.plan import Plan
@@ -290,7 +290,7 @@ class Workout:
                 arrays = batch.arrays if convertor is not None else tuple(convert(a, v, n) for a, v, n in named)
                 if convertor is not None:
                     _check_converted(batch, plan)
-            except (DataError, ArgumentError) as error:
+            except PhotonError as error:
                 note(error, f"in minibatch {number}")
                 raise
             yield plan, arrays, batch.samples()

@@ -54,7 +54,7 @@ class Program:
                         values[output] = function(*[values[i] for i in inputs])
         except Exception as error:
             step = next(s for s in self.plan.steps if output in s.outputs)
-            note(error, f"in {step.path} {step.op}")
+            note(error, f"in {step.path} {step.attrs.get('name', step.op)}".replace("  ", " "))
             raise
         return [values[o] for o in self.plan.outputs]
 

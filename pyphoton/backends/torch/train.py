@@ -140,7 +140,7 @@ class TorchSession:
         arrays_ = [to_numpy(torch.zeros_like(w) if g is None else g) for w, g in zip(wanted, found, strict=True)]
         rest = iter(arrays_[len(names) :])
         by_input = tuple(next(rest) if t.requires_grad else None for t in inputs)
-        return tuple(float(v) for v in outputs), dict(zip(names, arrays_, strict=False)), by_input
+        return tuple(v.item() for v in outputs), dict(zip(names, arrays_, strict=False)), by_input
 
     def state(self) -> dict[str, Any]:
         """Step, slots, and the state of the random numbers. Views, where they can be."""
