@@ -52,12 +52,13 @@ _NAMES = {
     "plan": ("Plan",),
     "plots": ("plot_history", "plot_model"),
     "saving": ("load", "save"),
+    "stopping": ("stop",),
     "table": ("summary",),
     "tensor": ("Tensor",),
     "verbs": (
         "evaluate", "fit_", "getmetricvalue", "gradients", "hasmetric", "history", "predict", "step_", "validate",
     ),
-    "workout": ("Workout", "stop"),
+    "workout": ("Workout",),
 }  # fmt: skip
 _HOME = {name: module for module, names in _NAMES.items() for name in names}
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from pyphoton.stopping import StopTraining
+
 
 @contextmanager
 def undone_on_error(workout: Any) -> Iterator[None]:
@@ -15,8 +17,6 @@ def undone_on_error(workout: Any) -> Iterator[None]:
 
     Ending on purpose (stop(), Ctrl-C) keeps what was done.
     """
-    from pyphoton.workout import StopTraining
-
     network, history = workout.network, workout.history
     values = {path: p.value.copy() for path, p in network.parameters.items()}
     session, made_for = workout._session, workout._made_for

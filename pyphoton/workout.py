@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from time import perf_counter
 from typing import Any
 
@@ -21,22 +21,9 @@ from pyphoton.plan import Plan
 from pyphoton.progress import Progress, wanted
 from pyphoton.record import History
 from pyphoton.rollback import undone_on_error
+from pyphoton.stopping import StopTraining
 
 Callback = Callable[["Workout", str], Any]
-
-
-class StopTraining(Exception):
-    """Raised by `stop`: ends the running `fit_` cleanly."""
-
-
-def stop(workout: Workout, reason: str = "") -> None:
-    """End the running `fit_` after this step; what was trained stays. For use in a callback."""
-    raise StopTraining(reason)
-
-
-def identity(x: Any) -> Any:
-    """As `convertor=`: minibatches reach the engine as they are, neither cast nor moved."""
-    return x
 
 
 class Workout:
@@ -337,5 +324,3 @@ def _check_counts(epochs: Any, batch_size: Any, on_nan: str) -> None:
     if on_nan not in ("raise", "ignore"):
         raise ArgumentError("fit_", 'on_nan "raise" or "ignore"', repr(on_nan))
 
-
-__all__ = ["Callback", "Mapping", "StopTraining", "Workout", "identity", "stop"]

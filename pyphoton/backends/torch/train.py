@@ -15,7 +15,7 @@ import torch
 
 from pyphoton.backends.base import Batches, Hook, Report, Whole
 from pyphoton.backends.torch.exchange import to_numpy, to_torch
-from pyphoton.backends.torch.module import Program, TorchModule
+from pyphoton.backends.torch.program import Parameters, Program
 from pyphoton.optimisers import SGD, Adam, AdamW, Optimiser, update_plan
 from pyphoton.plan import Plan
 
@@ -27,7 +27,7 @@ GATHERED = 4 << 20
 class TorchSession:
     """Parameters, an optimiser and its state."""
 
-    def __init__(self, module: TorchModule, optimiser: Optimiser, frozen: frozenset[str]) -> None:
+    def __init__(self, module: Parameters, optimiser: Optimiser, frozen: frozenset[str]) -> None:
         self.module, self.optimiser, self.frozen = module, optimiser, frozen
         self.step = 0
         self.slots: dict[str, dict[str, Tensor]] = {}
@@ -168,7 +168,7 @@ class TorchSession:
 Update = Callable[[TorchSession, list[str], list[Tensor], Any], None]
 
 
-def _updater(optimiser: Optimiser, module: TorchModule) -> Update:
+def _updater(optimiser: Optimiser, module: Parameters) -> Update:
     """One fused call for all parameters where torch has one, else the optimiser's own plan for each."""
     if isinstance(optimiser, Adam) and not optimiser.gclip and hasattr(torch, "_fused_adam_"):
         return _fused_adam(optimiser, module)
@@ -177,7 +177,7 @@ def _updater(optimiser: Optimiser, module: TorchModule) -> Update:
     return _planned(optimiser, module)
 
 
-def _fused_adam(optimiser: Adam, module: TorchModule) -> Update:
+def _fused_adam(optimiser: Adam, module: Parameters) -> Update:
     fused = torch._fused_adamw_ if isinstance(optimiser, AdamW) else torch._fused_adam_
     o, decay = optimiser, getattr(optimiser, "weight_decay", 0.0)
     step = torch.zeros((), device=module.device)
@@ -198,7 +198,7 @@ def _foreach_sgd(session: TorchSession, names: list[str], weights: list[Tensor],
     torch._foreach_add_(weights, gradients, alpha=-session.optimiser.lr)
 
 
-def _planned(optimiser: Optimiser, module: TorchModule) -> Update:
+def _planned(optimiser: Optimiser, module: Parameters) -> Update:
     programs: dict[str, Program] = {}
 
     def update(session: TorchSession, names: list[str], weights: list[Tensor], gradients: Any) -> None:

@@ -1,0 +1,53 @@
+# Everything happens in a virtual environment of its own, .venv, which `make clean` removes.
+
+PYTHON ?= python3
+ARGS ?=
+VENV := .venv
+RUN := $(VENV)/bin/python
+PIP := $(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test bench clean
+
+help:
+	@echo "make demo    train a small network on handwritten digits (options: make demo ARGS='--epochs 30')"
+	@echo "make test    check style and types, and run all tests that this machine can run"
+	@echo "make bench   measure against other libraries and write benchmarks/RESULTS.md"
+	@echo "make clean   remove .venv and everything else that was made"
+	@echo "Another Python: make demo PYTHON=python3.12"
+
+demo: $(VENV)/demo.stamp
+	@$(RUN) -m pyphoton demo $(ARGS)
+
+test: $(VENV)/dev.stamp
+	$(RUN) -m ruff check .
+	$(RUN) -m mypy
+	$(RUN) -m pytest $(ARGS)
+
+bench: $(VENV)/dev.stamp
+	$(RUN) -m benchmarks.run --write $(ARGS)
+
+clean:
+	rm -rf $(VENV) demo-output build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A stamp is made when an installation has succeeded; it is made again only when what is to be installed has changed.
+$(VENV)/demo.stamp: $(VENV)/made.stamp pyproject.toml constraints.txt
+	@echo "installing torch, matplotlib and scikit-learn in $(VENV); this takes a minute or two"
+	@$(PIP) '.[demo]'
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/made.stamp pyproject.toml constraints.txt
+	@echo "installing torch, keras, pytest and other tools in $(VENV); this takes a minute or two"
+	@$(PIP) '.[dev]'
+	@touch $@
+
+$(VENV)/made.stamp:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || { \
+		echo "PyPhoton needs Python 3.10 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1 || true)."; \
+		echo "Name another one: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "$(PYTHON) cannot make virtual environments. On Debian or Ubuntu: sudo apt install python3-venv"; exit 1; }
+	@echo "making a virtual environment in $(VENV)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
