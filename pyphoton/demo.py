@@ -14,7 +14,7 @@ from pyphoton.errors import ArgumentError, BackendMissing, FileError
 
 HELP = "train a small network on handwritten digits, with pictures and a saved model"
 PROMISED = 0.97
-EPOCHS = 20
+EPOCHS = 15
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,12 +35,12 @@ def run(options: argparse.Namespace) -> int:
     folder = _folder(options.output)
     train_x, test_x, train_y, test_y = digits()
     loss = CrossEntropyLoss(use_softmax=True)
-    workout = Workout(network(), loss, Adam(0.002), metrics=[accuracy()], backend=options.backend, seed=options.seed)
+    workout = Workout(network(), loss, Adam(0.004), metrics=[accuracy()], backend=options.backend, seed=options.seed)
     print(f"backend: {workout.network.backend.describe()}")
     print(f"data: {len(train_x)} digits of 8 x 8 pixels to train on, {len(test_x)} to test on")
     print(f"\n{summary(workout, train_x.shape[1:])}\n")
 
-    workout.fit_((train_x, train_y), (test_x, test_y), epochs=options.epochs, verbose=True)
+    workout.fit_((train_x, train_y), (test_x, test_y), epochs=options.epochs, batch_size=64, verbose=True)
     if workout.interrupted:
         return 1
 

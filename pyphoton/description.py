@@ -7,10 +7,9 @@ Layers, losses, metrics, optimisers and initialisers are descriptions. They hold
 from __future__ import annotations
 
 import dataclasses
-import functools
-import inspect
 from typing import Any, ClassVar, TypeVar, dataclass_transform
 
+from pyphoton.arguments import checked
 from pyphoton.errors import ArgumentError, FileError, near
 
 T = TypeVar("T", bound=type)
@@ -54,22 +53,7 @@ class Description:
 def description(cls: T) -> T:
     """Make `cls` a frozen dataclass whose constructor refuses unknown arguments with the nearest known name."""
     made: Any = dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls)
-    plain = made.__init__
-    signature = inspect.signature(plain)
-    known = [p for p in signature.parameters if p != "self"]
-
-    @functools.wraps(plain)
-    def checked(self: Any, *args: Any, **kwargs: Any) -> None:
-        for name in kwargs:
-            if name not in known:
-                raise ArgumentError(made.__name__, f"arguments {', '.join(known)}", f"{name}=", near(name, known))
-        try:
-            signature.bind(self, *args, **kwargs)
-        except TypeError as error:
-            raise ArgumentError(made.__name__, f"{made.__name__}{_call(signature)}", str(error)) from None
-        plain(self, *args, **kwargs)
-
-    made.__init__ = checked
+    made.__init__ = checked(made.__init__, made.__name__)
     return made  # type: ignore[no-any-return]
 
 
@@ -81,14 +65,23 @@ def stock_function(function: Any, *names: str) -> Any:
 
 
 def to_config(value: Any) -> Any:
-    """A description (nested ones included) as JSON-able data.
+    """A description (nested ones included) as JSON-able data. An object that occurs again is written as a reference.
 
     Errors: ArgumentError for a function or object that is not part of the library: it cannot be named in a file.
     """
+    return _write(value, {})
+
+
+def _write(value: Any, seen: dict[int, dict[str, Any]]) -> Any:
     if isinstance(value, Description) and _CLASSES.get(type(value).__name__) is type(value):
-        return {"class": type(value).__name__, "args": {k: to_config(v) for k, v in value.arguments().items()}}
+        if id(value) in seen:
+            first = seen[id(value)]
+            return {"same": first.setdefault("id", sum("id" in c for c in seen.values()))}
+        config = seen[id(value)] = {"class": type(value).__name__}
+        config["args"] = {k: _write(v, seen) for k, v in value.arguments().items()}
+        return config
     if isinstance(value, tuple | list):
-        return [to_config(v) for v in value]
+        return [_write(v, seen) for v in value]
     if value is None or isinstance(value, bool | int | float | str):
         return value
     name = getattr(value, "__name__", None)
@@ -101,24 +94,32 @@ def to_config(value: Any) -> Any:
 
 
 def from_config(config: Any) -> Any:
-    """The description that `to_config` wrote. Nothing is executed but the library's own constructors."""
-    if isinstance(config, dict):
-        if "function" in config:
-            if config["function"] not in _FUNCTIONS:
-                raise FileError(f"function {config['function']!r}", hint=near(config["function"], _FUNCTIONS))
-            return _FUNCTIONS[config["function"]]
-        if config.get("class") not in _CLASSES or not isinstance(config.get("args"), dict):
-            raise FileError(f"layer {config.get('class')!r}", "a class of this version", hint=near(config, _CLASSES))
-        cls: Any = _CLASSES[config["class"]]
-        args = {k: from_config(v) for k, v in config["args"].items()}
-        rest = args.pop(cls.variadic, ()) if hasattr(cls, "variadic") else ()
-        return cls(*rest, **args)
-    return tuple(from_config(v) for v in config) if isinstance(config, list) else config
+    """The description that `to_config` wrote. Nothing is executed but the library's own constructors. Errors: FileError."""
+    return _read(config, {})
 
 
-def _call(signature: inspect.Signature) -> str:
-    names = [p for p in signature.parameters if p != "self"]
-    return f"({', '.join(names)})"
+def _read(config: Any, made: dict[Any, Any]) -> Any:
+    if isinstance(config, list):
+        return tuple(_read(v, made) for v in config)
+    if not isinstance(config, dict):
+        return config
+    if "same" in config:
+        if config["same"] not in made:
+            raise FileError("reference", "a layer that stands before it", repr(config["same"]))
+        return made[config["same"]]
+    if "function" in config:
+        if config["function"] not in _FUNCTIONS:
+            raise FileError(f"function {config['function']!r}", hint=near(config["function"], _FUNCTIONS))
+        return _FUNCTIONS[config["function"]]
+    if config.get("class") not in _CLASSES or not isinstance(config.get("args"), dict):
+        raise FileError(f"layer {config.get('class')!r}", "a class of this version", hint=near(config.get("class"), _CLASSES))
+    cls: Any = _CLASSES[config["class"]]
+    args = {k: _read(v, made) for k, v in config["args"].items()}
+    rest = args.pop(cls.variadic, ()) if hasattr(cls, "variadic") else ()
+    found = cls(*rest, **args)
+    if "id" in config:
+        made[config["id"]] = found
+    return found
 
 
 def _required(field: dataclasses.Field[Any]) -> bool:

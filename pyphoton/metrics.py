@@ -91,6 +91,8 @@ def named(metrics: Any, keywords: dict[str, Any]) -> dict[str, Any]:
         name, function = _one(metric)
         found[_unique(name, found)] = function
     for name, metric in keywords.items():
+        if not callable(metric) and not isinstance(metric, str):
+            raise ArgumentError(f"Workout {name}=", "a metric, or an argument that Workout has", repr(metric), "See help(Workout).")
         found[_unique(name, found)] = _one(metric)[1]
     return found
 

@@ -6,7 +6,8 @@ hands them to the backend. Each combination of input shapes is planned once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import weakref
+from collections.abc import Mapping, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -15,8 +16,8 @@ import numpy as np
 from pyphoton import config, graph, parameters
 from pyphoton.backends import check_supported, get_backend
 from pyphoton.backends.base import Module
-from pyphoton.data.arrays import convert
-from pyphoton.data.forms import Batch, members
+from pyphoton.data.arrays import convert, samples
+from pyphoton.data.forms import Batch, members, names_of
 from pyphoton.errors import ArgumentError, ShapeError, TraceError, UnknownName, near
 from pyphoton.plan import Plan, owners, plan
 from pyphoton.scopes import children
@@ -36,10 +37,11 @@ class Network:
     """A model, where it runs, and its plans."""
 
     def __init__(self, model: Any, *, backend: str | None = None, device: str | None = None, seed: int | None = None) -> None:
-        if not callable(model):
-            raise ArgumentError("model", "a layer or a function", repr(model))
+        if not callable(model) or isinstance(model, type):
+            hint = f"Write {model.__name__}(...)." if isinstance(model, type) else ""
+            raise ArgumentError("model", "a layer or a function", repr(model), hint)
         context = config.get_context()
-        self.model = model
+        self._model = weakref.ref(model)
         self.backend = get_backend(backend)
         self.device = device or context.device
         if self.device != "cpu" and self.device.split(":")[0] not in self.backend.devices():
@@ -52,8 +54,14 @@ class Network:
         self.input_tuple = False
         self.input_whole: tuple[bool, ...] = ()
         self._plans: dict[Any, Plan] = {}
+        self._kept: dict[Any, Any] = {}
         self._module: Module | None = None
         self._structure = _structure
+
+    @property
+    def model(self) -> Any:
+        """The model, which whoever uses the network keeps alive."""
+        return self._model()
 
     # ---- planning ----------------------------------------------------------------------------------------------------
 
@@ -66,8 +74,10 @@ class Network:
 
     def training_plan(self, batch: Batch, loss: Any, metrics: Mapping[str, Any]) -> Plan:
         """The plan of the loss and the metrics, which has the model inside, for this batch's shapes."""
-        key = ("train", batch.x_tuple, batch.y_tuple, _signature(batch.x), _signature(batch.y), id(loss), tuple(metrics))
+        measured = (loss, *metrics.values())
+        key = ("train", batch.x_tuple, batch.y_tuple, _signature(batch.x), _signature(batch.y), tuple(map(id, measured)))
         found = self._cached(key, lambda: self._trace_training(batch, loss, metrics))
+        self._kept[key] = measured  # alive, so that no other object takes their identities
         if not self.input_shapes:
             self._remember(batch.x, batch.x_tuple)
         return found
@@ -139,15 +149,36 @@ class Network:
             self._module = self.backend.module(values, roles=roles, device=self.device, seed=self.seed)
         return self._module
 
+    def forget_module(self) -> None:
+        """Make the module anew when it is next needed: same parameters, random numbers from the start."""
+        self._module = None
+
     def run(self, x: tuple[Any, ...], x_tuple: bool, *, training: bool = False) -> Any:
         """The model's output: an array, or a tuple of arrays. Errors: ShapeError, DataError."""
         made = self.forward_plan(x, x_tuple)
-        outputs = self.module.run(made, self.converted(made, x, "inputs"), training=training)
+        outputs = self.module.run(made, self.converted(made, x, names_of("inputs", x, x_tuple)), training=training)
         return outputs[0] if made.single else outputs
 
-    def converted(self, made: Plan, arrays: tuple[Any, ...], word: str = "data") -> tuple[Any, ...]:
-        """Arrays as the plan's inputs want them."""
-        return tuple(convert(a, v, word) for a, v in zip(arrays, made.inputs, strict=True))
+    def predict(self, x: Any, makebatch: bool | None = None, batch_size: int = 256) -> Any:
+        """The model's output for a batch or one sample, some samples at a time; see Workout.predict."""
+        arrays, many = members(x, "inputs")
+        ranks = self.input_ranks
+        if makebatch is None:
+            makebatch = bool(ranks) and all(a.ndim == r - 1 for a, r in zip(arrays, ranks, strict=False))
+        if makebatch:
+            arrays = tuple(a[None] for a in arrays)
+        count = samples(arrays, names_of("inputs", arrays, many))
+        if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+            raise ArgumentError("predict", "batch_size: a whole number above 0", repr(batch_size))
+        parts = [self.run(tuple(a[i : i + batch_size] for a in arrays), many) for i in range(0, count, batch_size)]
+        single = not isinstance(parts[0], tuple)
+        columns = zip(*((p,) if single else p for p in parts), strict=True)
+        joined = tuple(np.concatenate(c)[0] if makebatch else np.concatenate(c) for c in columns)
+        return joined[0] if single else joined
+
+    def converted(self, made: Plan, arrays: tuple[Any, ...], names: Sequence[str]) -> tuple[Any, ...]:
+        """Arrays as the plan's inputs want them. Errors: DataError with the array's name."""
+        return tuple(convert(a, v, n) for a, v, n in zip(arrays, made.inputs, names, strict=True))
 
     def __call__(self, *inputs: Any) -> Any:
         """The model on arrays, as layers and models are called: deterministic, results as NumPy arrays."""
@@ -159,12 +190,16 @@ class Network:
         return frozenset(path for path, p in self.parameters.items() if p.frozen or p.role == "state")
 
 
+def _is_whole(array: Any) -> bool:
+    return str(array.dtype).removeprefix("torch.").startswith(("int", "uint"))
+
+
 def _kind(array: Any, dtype: str) -> str:
-    return "int64" if isinstance(array, np.ndarray) and array.dtype.kind in "iu" else dtype
+    return "int64" if _is_whole(array) else dtype
 
 
 def _signature(arrays: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple((tuple(a.shape[1:]), isinstance(a, np.ndarray) and a.dtype.kind in "iu") for a in arrays)
+    return tuple((tuple(a.shape[1:]), _is_whole(a)) for a in arrays)
 
 
 def _scalar(function: Any, p: Any, y: Any, word: str) -> Any:

@@ -21,7 +21,8 @@ from pyphoton.typing import Shape, show
 class Op:
     """A primitive: `infer(*shapes, **attrs)` gives the result's shape, `numpy(*arrays, **attrs)` the result.
 
-    `dtype` is "same" (floats win over integers), or the name of the result's dtype; `index` names the argument
+    `dtype` is "same" (floats win over integers), "float" (whole numbers and truth values become floats first), or the name
+    of the result's dtype; `index` names the argument
     positions that take integers (labels, row numbers) and must not be converted to floats.
     """
 
@@ -220,12 +221,12 @@ _ELEMENTWISE: dict[str, Callable[..., Any]] = {
     "selu": lambda x: _SELU_SCALE * np.where(x > 0, x, _SELU_ALPHA * np.expm1(np.minimum(x, 0))),
 }
 for _name, _meaning in _ELEMENTWISE.items():
-    _op(_name, _same, _meaning)
+    _op(_name, _same, _meaning, dtype="same" if _name in ("neg", "abs", "square", "sign", "round", "relu") else "float")
 _op("elu", _same, lambda x, alpha=1.0: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))))
 _op("leaky_relu", _same, lambda x, alpha=0.01: np.where(x > 0, x, alpha * x))
 _op("clip", _same, lambda x, low=None, high=None: np.clip(x, low, high))
-_op("softmax", _on_axis, lambda x, axis=-1: np.exp(_log_softmax(x, axis)))
-_op("log_softmax", _on_axis, _log_softmax)
+_op("softmax", _on_axis, lambda x, axis=-1: np.exp(_log_softmax(x, axis)), dtype="float")
+_op("log_softmax", _on_axis, _log_softmax, dtype="float")
 
 for _name, _meaning in {
     "add": np.add,
@@ -237,7 +238,7 @@ for _name, _meaning in {
     "maximum": np.maximum,
     "minimum": np.minimum,
 }.items():
-    _op(_name, broadcast, _meaning)
+    _op(_name, broadcast, _meaning, dtype="float" if _name == "div" else "same")
 for _name, _meaning in {
     "eq": np.equal,
     "ne": np.not_equal,

@@ -17,7 +17,7 @@ import numpy as np
 
 from pyphoton import initialisers
 from pyphoton.errors import ArgumentError, NotBuilt, ShapeError
-from pyphoton.scopes import where
+from pyphoton.scopes import children, unique, where
 from pyphoton.typing import Shape, show
 
 _changes = 0
@@ -47,12 +47,16 @@ class Parameter:
     def __repr__(self) -> str:
         return f"Parameter({self.path}, {self.shape}{', frozen' if self.frozen else ''})"
 
+    def check(self, array: Any) -> None:
+        """Errors: ShapeError unless `array` holds numbers in the parameter's shape."""
+        if array.shape != self.value.shape or array.dtype.kind not in "biuf":
+            raise ShapeError(self.path, f"numbers of shape {self.value.shape}", f"{array.dtype} {array.shape}")
+
     def set_(self, value: Any) -> None:
         """Copy `value` into the parameter, for every model and engine that uses it. Errors: ShapeError, unchanged."""
         global _changes
         array = np.asarray(value)
-        if array.shape != self.value.shape or array.dtype.kind not in "biuf":
-            raise ShapeError(self.path, f"numbers of shape {self.value.shape}", f"{array.dtype} {array.shape}")
+        self.check(array)
         self.value[...] = array
         _changes += 1
 
@@ -139,21 +143,21 @@ def check(layer: Any, shapes: tuple[Shape, ...]) -> None:
 def collect(layer: Any, path: str = "") -> dict[str, Parameter]:
     """The parameters of a layer and of all layers inside it, by path."""
     found: dict[str, Parameter] = {}
-    _collect(layer, path, found, set())
+    _collect(layer, path, found, set(), set())
     return found
 
 
-def _collect(layer: Any, path: str, found: dict[str, Parameter], seen: set[int]) -> None:
+def _collect(layer: Any, path: str, found: dict[str, Parameter], seen: set[int], taken: set[str]) -> None:
     if id(layer) in seen:
         return
     seen.add(id(layer))
+    taken.add(path)
     for name, parameter in (_store[layer].members if _in_store(layer) else {}).items():
         found[f"{path}.{name}" if path else name] = parameter
-    members = getattr(layer, "children", None)
-    for name, child in (members() if callable(members) else {}).items():
+    for name, child in children(layer).items():
         own = getattr(child, "name", None)
         name = own if isinstance(own, str) else name
-        _collect(child, f"{path}.{name}" if path else name, found, seen)
+        _collect(child, unique(f"{path}.{name}" if path else name, taken), found, seen, taken)
 
 
 def _in_store(layer: Any) -> bool:
@@ -184,7 +188,7 @@ def parameters_in(what: Any) -> list[Parameter]:
         return [p for v in what.values() for p in parameters_in(v)]
     if isinstance(what, list | tuple | set):
         return [p for v in what for p in parameters_in(v)]
-    if hasattr(what, "kind"):
+    if callable(what):
         return list(collect(what).values())
     raise ArgumentError("parameters", "a parameter, a layer, or several", repr(what))
 
@@ -204,12 +208,9 @@ def _mark(what: Any, frozen: bool) -> None:
         parameter.frozen = frozen
     if hasattr(what, "kind"):
         _frozen_before_built[what] = frozen
-        for child in what.children().values():
-            if hasattr(child, "kind"):
-                _mark(child, frozen)
-    elif isinstance(what, list | tuple | set):
-        for member in what:
-            _mark(member, frozen)
+    inside = what if isinstance(what, list | tuple | set) else () if isinstance(what, Parameter | Mapping) else children(what).values()
+    for member in inside:
+        _mark(member, frozen)
 
 
 def weights(layer: Any) -> list[Any]:
@@ -226,7 +227,6 @@ def weights_(layer: Any, values: Any) -> None:
     if len(arrays) != len(ordered):
         raise ShapeError(repr(layer), f"{len(ordered)} arrays", str(len(arrays)))
     for parameter, array in zip(ordered, arrays, strict=True):
-        if parameter.shape != array.shape:
-            raise ShapeError(parameter.path, f"shape {parameter.shape}", str(array.shape))
+        parameter.check(array)
     for parameter, array in zip(ordered, arrays, strict=True):
         parameter.set_(array)

@@ -17,7 +17,7 @@ import numpy as np
 
 from pyphoton import ops
 from pyphoton.description import Description, from_config, to_config
-from pyphoton.errors import FileError, ShapeError
+from pyphoton.errors import FileError, ShapeError, TraceError
 from pyphoton.graph import Graph
 from pyphoton.layers.base import Param
 from pyphoton.tensor import Node, Tensor
@@ -26,6 +26,9 @@ from pyphoton.typing import Shape
 FORMAT = 1
 FUSED = frozenset({"relu", "tanh", "sigmoid", "softplus", "gelu", "swish", "selu"})
 """Activations that become part of the layer's step before them."""
+
+VIEWS = frozenset({"getitem", "reshape", "flatten", "transpose"})
+"""Operations that hand on the same numbers: labels stay labels."""
 
 
 @dataclass(frozen=True)
@@ -89,9 +92,18 @@ class Plan:
     @staticmethod
     def from_json(text: str) -> Plan:
         """The plan that `to_json` wrote. Errors: FileError for another format."""
-        data = json.loads(text)
-        if data.get("format") != FORMAT:
-            raise FileError("plan", f"format {FORMAT}", str(data.get("format")))
+        try:
+            data = json.loads(text)
+            if data["format"] != FORMAT:
+                raise FileError("plan", f"format {FORMAT}", str(data["format"]))
+            return Plan._of(data)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            if isinstance(error, FileError):
+                raise
+            raise FileError("plan", "the JSON of a plan", f"something else ({type(error).__name__}: {error})") from None
+
+    @staticmethod
+    def _of(data: dict[str, Any]) -> Plan:
         params = {
             path: Param(tuple(p["shape"]), from_config(p["init"]), p["role"], tuple(p["fans"]))
             for path, p in data["params"].items()
@@ -157,10 +169,19 @@ class _Planner:
 
     def _input(self, tensor: Tensor) -> Value:
         number = self.ids.get(id(tensor))
-        bounds = [bound for node in self.graph.nodes for bound in _bounds(node, tensor)]
+        bounds = self._bounds(tensor)
         dtype = "int64" if bounds else self.dtype
         known = [b for b in bounds if b is not None]
         return Value(self._new(tensor) if number is None else number, tensor.shape, dtype, min(known) if known else None)
+
+    def _bounds(self, tensor: Tensor) -> list[int | None]:
+        """How `tensor`, or another view of its numbers, is used as positions."""
+        found: list[int | None] = []
+        for node in self.graph.nodes:
+            found += _bounds(node, tensor)
+            if node.op in VIEWS and node.inputs[0] is tensor:
+                found += self._bounds(node.outputs[0])
+        return found
 
     def _step(self, node: Node) -> Step:
         inputs = tuple(self._value(i) for i in node.inputs)
@@ -176,6 +197,8 @@ class _Planner:
 
     def _value(self, value: Any) -> int:
         if isinstance(value, Tensor):
+            if id(value) not in self.ids:
+                raise TraceError("a tensor", "tensors of this trace", f"{value!r} of another one", "Return what a layer makes; do not keep it.")
             return self.ids[id(value)]
         number = self._new()
         self.constants[number] = value.astype(self.dtype) if isinstance(value, np.ndarray) else value

@@ -57,11 +57,12 @@ class History(Mapping[str, Mapping[int, float]]):
         values = self._values.get(name.lstrip(":"), {})
         return values.get(max(values) if step is None and values else step) if values else None  # type: ignore[arg-type]
 
-    def forget_after(self, step: int, epochs: int) -> None:
-        """Drop what was recorded after a step and after a number of epochs: an epoch is being undone."""
+    def undo(self, step: int, epochs: int, validation: Mapping[str, dict[int, float]]) -> None:
+        """Drop what was recorded after a step and after a number of epochs; `validation` are the `val_` columns to go back to."""
         del self.epochs[epochs:]
         for name in list(self._values):
             kept = {s: v for s, v in self._values[name].items() if s <= step}
+            kept = validation.get(name, {}) if name.startswith("val_") else kept
             if kept:
                 self._values[name] = kept
             else:

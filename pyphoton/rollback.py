@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pyphoton import parameters
 from pyphoton.stopping import StopTraining
 
 
@@ -15,25 +16,29 @@ from pyphoton.stopping import StopTraining
 def undone_on_error(workout: Any) -> Iterator[None]:
     """Run the body; when it raises, put back weights, optimiser state, counters and history, and raise on.
 
-    Ending on purpose (stop(), Ctrl-C) keeps what was done.
+    Ending on purpose (stop(), the first Ctrl-C) keeps what was done; a second Ctrl-C, which may come in the middle of an
+    update, undoes the epoch.
     """
     network, history = workout.network, workout.history
-    values = {path: p.value.copy() for path, p in network.parameters.items()}
+    known = {id(p): p for p in (*parameters.collect(workout.model).values(), *network.parameters.values())}
+    values = {key: p.value.copy() for key, p in known.items()}
     session, made_for = workout._session, workout._made_for
     state = None if session is None else {k: np.array(v) for k, v in session.state().items()}
-    steps, epochs, rows = workout.steps, workout.epochs, len(history.epochs)
-    marks = {name: len(column) for name, column in history.items()}
+    counters = workout.steps, workout.epochs
+    rows, marks = len(history.epochs), {name: dict(column) for name, column in history.items() if name.startswith("val_")}
     try:
         yield
-    except (StopTraining, KeyboardInterrupt):
+    except StopTraining:
         raise
     except BaseException:
-        for path, parameter in network.parameters.items():
-            parameter.set_(values[path] if path in values else parameter.draw())
-        workout._session, workout._made_for = session, made_for
-        if session is not None and state is not None:
+        for parameter in network.parameters.values():
+            parameter.set_(values[id(parameter)] if id(parameter) in values else parameter.draw())
+        if session is None or state is None:
+            network.forget_module()  # random numbers start again, too
+            workout._session = workout._made_for = None
+        else:
             session.load(state)
-        workout.steps, workout.epochs = steps, epochs
-        if {name: len(column) for name, column in history.items()} != marks:
-            history.forget_after(steps, rows)
+            workout._session, workout._made_for = session, made_for
+        workout.steps, workout.epochs = counters
+        history.undo(workout.steps, rows, marks)
         raise

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save as save_bytes
 
 from pyphoton.description import from_config, to_config
 from pyphoton.errors import FileError, NotBuilt, PhotonError
@@ -38,13 +37,14 @@ def save(model: Any, path: str | Path) -> Path:
     }  # fmt: skip
     arrays = {name: np.ascontiguousarray(p.value) for name, p in network.parameters.items()}
     target = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=target.parent or ".", prefix=f".{target.name}.")
-    os.close(handle)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        save_file(arrays, temporary, metadata={"pyphoton": json.dumps(about)})
-        Path(temporary).replace(target)
+        temporary.write_bytes(save_bytes(arrays, metadata={"pyphoton": json.dumps(about)}))
+        temporary.replace(target)
+    except OSError as error:
+        raise FileError(str(target), "a place that can be written to", str(error)) from None
     finally:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
     return target
 
 

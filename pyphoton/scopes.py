@@ -7,7 +7,7 @@ of nodes, parameters and errors. A layer that is met again keeps its first path,
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -85,15 +85,19 @@ def _new_path(state: Tracing, owner: Any) -> str:
         name = "function" if not isinstance(name, str) or not name.isidentifier() else name.lower()
         scope.used[name] = scope.used.get(name, 0) + 1
         name = f"{name}_{scope.used[name]}"
-    path = f"{scope.path}.{name}" if scope.path else name
-    return next(p for p in itertools.chain([path], (f"{path}_{i}" for i in itertools.count(2))) if p not in state.taken)
+    return unique(f"{scope.path}.{name}" if scope.path else name, state.taken)
+
+
+def unique(path: str, taken: Container[str]) -> str:
+    """`path`, or with a number behind it when it is taken."""
+    return next(p for p in itertools.chain([path], (f"{path}_{i}" for i in itertools.count(2))) if p not in taken)
 
 
 def where(subject: str = "") -> str:
-    """The innermost layer as users know it, e.g. `encoder.2 Dense(10)`, for the first word of an error."""
+    """The innermost layer as users know it, e.g. `encoder.2 Dense(10)`, for the first word of an error; or `subject`."""
     state = tracing.get()
     if state is None or len(state.scopes) < 2:
-        return subject or "layer"
+        return subject
     scope = state.scopes[-1]
     owner = subject or (repr(scope.owner) if hasattr(scope.owner, "kind") else f"{getattr(scope.owner, '__name__', 'function')}()")
     return f"{scope.path} {owner}".strip()

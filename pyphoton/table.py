@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pyphoton.errors import NotBuilt
+from pyphoton.errors import ArgumentError, NotBuilt
 from pyphoton.layers.base import Layer
 from pyphoton.network import Network, network_of
 from pyphoton.plan import Plan
@@ -77,9 +77,17 @@ def _plan(network: Network, input_shape: Any) -> Plan:
             raise NotBuilt("summary", hint="The model has met no data yet: give input_shape=, the shape of one sample.")
     else:
         many = isinstance(input_shape, tuple | list) and any(isinstance(s, tuple | list) for s in input_shape)
-        shapes = [tuple(s) for s in input_shape] if many else [(input_shape,) if isinstance(input_shape, int) else tuple(input_shape)]
+        shapes = [_shape(s) for s in input_shape] if many else [_shape(input_shape)]
     arrays = tuple(np.broadcast_to(np.float32(0), (1, *(n or 1 for n in s))) for s in shapes)
     return network.forward_plan(arrays, len(arrays) > 1)
+
+
+def _shape(given: Any) -> Shape:
+    """One sample's shape, or one length. Errors: ArgumentError."""
+    shape = (given,) if isinstance(given, int) else tuple(given) if isinstance(given, tuple | list) else (None,)
+    if not all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in shape):
+        raise ArgumentError("input_shape", "whole numbers above 0: the shape of one sample", repr(given))
+    return shape
 
 
 def _layers(owner: Any, path: str, found: dict[str, str]) -> dict[str, str]:

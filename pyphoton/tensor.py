@@ -102,7 +102,7 @@ class Tensor:
 
     def __bool__(self) -> bool:
         raise TraceError(
-            where(), "a Python condition that does not depend on the numbers", f"{self!r}",
+            where(), "Python conditions (if, while, and) that do not depend on the numbers", f"one on {self!r}",
             "A layer is traced once, before numbers arrive: use where(condition, a, b).",
         )  # fmt: skip
 
@@ -113,7 +113,7 @@ class Tensor:
 
     def __array__(self, *_: Any, **__: Any) -> Any:
         raise TraceError(
-            where("array(Tensor)"), "operations that PyPhoton knows", "a conversion to an array", KNOWN,
+            where("array(Tensor)"), "operations that PyPhoton knows", f"a conversion of {self!r} to a NumPy array", KNOWN,
         )  # fmt: skip
 
     @classmethod
@@ -214,10 +214,14 @@ def apply(op: str, *inputs: Any, **attrs: Any) -> Any:
     if not any(isinstance(i, Tensor) for i in inputs):
         return rule.numpy(*inputs, **attrs)
     known = tuple(i if isinstance(i, Tensor | bool | int | float) else _constant(i) for i in inputs)
+    if rule.dtype == "float":
+        whole = tuple(isinstance(i, Tensor) and not i.dtype.startswith("float") for i in known)
+        known = tuple(apply("cast", i, dtype="float32") if w else i for i, w in zip(known, whole, strict=True))
     try:
         shape = rule.infer(*(i.shape if isinstance(i, Tensor | np.ndarray) else () for i in known), **attrs)
     except ShapeError as error:
-        raise ShapeError(where() if where() != "layer" else error.where, error.expected, error.received, error.hint) from None
+        place = where("")
+        raise ShapeError(f"{place} {error.where}".strip(), error.expected, error.received, error.hint) from None
     node = Node(op, known, attrs, path=where_path())
     node.outputs = (Tensor(shape, _dtype(rule, known, attrs), node),)
     return node.outputs[0]
@@ -233,7 +237,7 @@ def _constant(value: Any) -> Any:
 
 
 def _dtype(rule: ops.Op, inputs: Sequence[Any], attrs: Mapping[str, Any]) -> str:
-    if rule.dtype != "same":
+    if rule.dtype not in ("same", "float"):
         return str(attrs["dtype"]) if rule.dtype == "dtype" else rule.dtype
     dtypes = [i.dtype for k, i in enumerate(inputs) if isinstance(i, Tensor) and k not in rule.index]
     floats = [d for d in dtypes if str(d).startswith("float")]

@@ -41,9 +41,7 @@ def predict(workout_or_model: Any, x: Any, **options: Any) -> Any:
         return workout_or_model.predict(x, **options)
     if not callable(workout_or_model):
         raise ArgumentError("predict", "a Workout or a model first", repr(workout_or_model))
-    found = Workout(workout_or_model, "mse")
-    found.network = network_of(workout_or_model)
-    return found.predict(x, **options)
+    return network_of(workout_or_model).predict(x, **options)
 
 
 def gradients(workout: Workout, batch: Any) -> list[tuple[Any, Any]]:

@@ -10,9 +10,10 @@ import numpy as np
 
 from pyphoton import losses, optimisers, parameters
 from pyphoton import metrics as metric_names
+from pyphoton.arguments import checked
 from pyphoton.backends.base import Report, Session, Stream, Whole
 from pyphoton.data.arrays import convert
-from pyphoton.data.forms import Batch, Epochs, batch_of, is_whole, members
+from pyphoton.data.forms import Batch, Epochs, batch_of, is_whole
 from pyphoton.diagnose import non_finite
 from pyphoton.errors import ArgumentError, DataError, PhotonError, note
 from pyphoton.interrupt import Interrupt
@@ -55,6 +56,7 @@ class Workout:
 
     # ---- training ----------------------------------------------------------------------------------------------------
 
+    @checked
     def fit_(
         self, data: Any, validation: Any = None, *, epochs: int = 1, batch_size: int | None = 32, shuffle: bool = True,
         convertor: Callable[[Any], Any] | None = None, callbacks: Callback | Iterable[Callback] = (),
@@ -76,7 +78,8 @@ class Workout:
         Errors: DataError, ShapeError, NonFiniteLoss, ArgumentError.
         """
         _check_counts(epochs, batch_size, on_nan)
-        callbacks = [callbacks] if callable(callbacks) else list(callbacks)
+        callbacks = _callbacks(callbacks)
+        _check_convertor(convertor)
         training, validating = Epochs(data), None if validation is None else Epochs(validation)
         self.interrupted = False
         with Interrupt() as interrupt:
@@ -125,7 +128,7 @@ class Workout:
                 row |= self._validate_all(validation, batch_size, convertor, interrupt)
         finally:
             progress.close(self.steps - first_step, row)
-        if len(report.values) and not report.stopped:
+        if not report.stopped:
             self.epochs += 1
         self.history.epochs.append({"epoch": self.epochs, "steps": self.steps, **row, "seconds": perf_counter() - begun})
         if not stopping:
@@ -134,8 +137,8 @@ class Workout:
             raise stopping[0]
 
     def _record(self, report: Report, first_step: int) -> None:
-        if not len(report.values) and report.failed is None:
-            raise DataError("data", "at least one minibatch", "none", "An iterator that is used up gives nothing; pass a list or a function.")
+        if report.failed is None:
+            _check_some(report)
         self.history.record_many(first_step + 1, self._names, report.values)
         self.steps = first_step + len(report.values)
 
@@ -153,7 +156,7 @@ class Workout:
         batch = batch_of((x, y))
         with undone_on_error(self):
             plan = self._plan(batch)
-            arrays = self.network.converted(plan, batch.arrays)
+            arrays = self.network.converted(plan, batch.arrays, batch.names)
             report = self.session.epoch(Stream([(plan, arrays, batch.samples())]), train=True)
             first = self.steps
             self._record(report, first)
@@ -186,6 +189,9 @@ class Workout:
         if isinstance(batches, Stream):
             batches = _peeked(batches)
         report = self.session.epoch(batches, train=False, interrupt=None if interrupt is None else interrupt.flag)
+        if report.stopped:
+            return {}
+        _check_some(report)
         return _means(self._names, report)
 
     def predict(self, x: Any, *, makebatch: bool | None = None, batch_size: int = 256) -> Any:
@@ -194,26 +200,13 @@ class Workout:
         A sample is told from a batch by the number of axes that the model was built with; `makebatch` True (x is one
         sample) or False (x is a batch) overrides. Errors: ShapeError, DataError.
         """
-        arrays, many = members(x, "inputs")
-        ranks = self.network.input_ranks
-        if makebatch is None:
-            makebatch = bool(ranks) and all(a.ndim == r - 1 for a, r in zip(arrays, ranks, strict=False))
-        if makebatch:
-            arrays = tuple(a[None] for a in arrays)
-        count = Batch(arrays, (), many, True).samples()
-        if not isinstance(batch_size, int) or batch_size < 1:
-            raise ArgumentError("predict", "batch_size above 0", repr(batch_size))
-        parts = [self.network.run(tuple(a[i : i + batch_size] for a in arrays), many) for i in range(0, count, batch_size)]
-        joined = tuple(np.concatenate(p) for p in zip(*parts, strict=True)) if isinstance(parts[0], tuple) else np.concatenate(parts)
-        if not makebatch:
-            return joined
-        return tuple(p[0] for p in joined) if isinstance(joined, tuple) else joined[0]
+        return self.network.predict(x, makebatch, batch_size)
 
     def gradients(self, batch: Any) -> list[tuple[parameters.Parameter, Any]]:
         """(parameter, gradient of the loss) of one minibatch (X, Y), for parameters that are not frozen. Nothing changes."""
         found = batch_of(batch)
         plan = self._plan(found)
-        _, by_name, _ = self.session.gradient(plan, self.network.converted(plan, found.arrays))
+        _, by_name, _ = self.session.gradient(plan, self.network.converted(plan, found.arrays, found.names))
         return [(self.network.parameters[name], gradient) for name, gradient in by_name.items()]
 
     # ---- freezing ----------------------------------------------------------------------------------------------------
@@ -265,17 +258,19 @@ class Workout:
             cut = (_rows(whole, rows[i : i + size]) for i in range(0, count, size))
             return Stream(self._stream(cut, convertor)), number
         plan = self._plan(whole)
-        arrays = tuple(convert(a, v, n) for a, v, n in zip(whole.arrays, plan.inputs, whole.names, strict=True))
+        arrays = self.network.converted(plan, whole.arrays, whole.names)
         return Whole(plan, arrays, count, order, size), number
 
     def _stream(self, items: Iterable[Any], convertor: Any) -> Iterator[tuple[Plan, tuple[Any, ...], int]]:
         for number, item in enumerate(items, 1):
-            batch = batch_of(item if convertor is None else convertor(item))
+            given = item if convertor is None else convertor(item)
             try:
+                batch = batch_of(given, raw=convertor is not None)
                 plan = self._plan(batch)
-                named = zip(batch.arrays, plan.inputs, batch.names, strict=True)
-                arrays = batch.arrays if convertor is not None else tuple(convert(a, v, n) for a, v, n in named)
-                if convertor is not None:
+                if convertor is None:
+                    arrays = self.network.converted(plan, batch.arrays, batch.names)
+                else:
+                    arrays = batch.arrays
                     _check_converted(batch, plan)
             except PhotonError as error:
                 note(error, f"in minibatch {number}")
@@ -305,6 +300,8 @@ def _check_converted(batch: Batch, plan: Plan) -> None:
     """Errors: DataError when a convertor of the user leaves another dtype than the model's."""
     for array, value, name in zip(batch.arrays, plan.inputs, batch.names, strict=True):
         dtype = str(array.dtype).removeprefix("torch.")
+        if value.dtype == "int64":
+            convert(array, value, name)
         if dtype.startswith("float") and value.dtype.startswith("float") and dtype != value.dtype:
             hint = "Leave convertor= out to have it cast, or build the model with set_context(dtype=...)."
             raise DataError(name, f"{value.dtype} from the convertor", dtype, hint)
@@ -314,6 +311,24 @@ def _means(names: tuple[str, ...], report: Report) -> dict[str, float]:
     if not len(report.values):
         return {}
     return dict(zip(names, np.average(report.values, axis=0, weights=report.samples).tolist(), strict=True))
+
+
+def _check_some(report: Report) -> None:
+    if not len(report.values):
+        raise DataError("data", "at least one minibatch", "none", "An iterator that is used up gives nothing; pass a list or a function.")
+
+
+def _callbacks(callbacks: Any) -> list[Callback]:
+    found = list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks]
+    for callback in found:
+        if not callable(callback):
+            raise ArgumentError("fit_", "callbacks: functions of (workout, phase)", repr(callback))
+    return found
+
+
+def _check_convertor(convertor: Any) -> None:
+    if convertor is not None and not callable(convertor):
+        raise ArgumentError("convertor", "a function of a minibatch, or None", repr(convertor))
 
 
 def _check_counts(epochs: Any, batch_size: Any, on_nan: str) -> None:

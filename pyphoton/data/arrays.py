@@ -44,7 +44,7 @@ def convert(x: Any, value: Value, owner: str) -> Any:
 
 def _whole(array: Any, value: Value, owner: str) -> Any:
     if array.dtype.kind == "f":
-        bad = np.flatnonzero(~(array == np.rint(array)))
+        bad = np.flatnonzero(~((array == np.rint(array)) & (np.abs(array) < 2.0**63)))
         if bad.size:
             raise DataError(owner, "whole numbers", f"{array.flat[bad[0]]} at sample {_sample(array, bad[0])}", "Class numbers count from 0.")
     numbers = np.ascontiguousarray(array, dtype="int64")

@@ -33,14 +33,15 @@ class Batch:
     @property
     def names(self) -> tuple[str, ...]:
         """What the arrays are called in errors."""
-        return (*_names("inputs", self.x, self.x_tuple), *_names("targets", self.y, self.y_tuple))
+        return (*names_of("inputs", self.x, self.x_tuple), *names_of("targets", self.y, self.y_tuple))
 
     def samples(self) -> int:
         """How many samples. Errors: DataError."""
         return samples(self.arrays, self.names)
 
 
-def _names(word: str, arrays: tuple[Any, ...], many: bool) -> tuple[str, ...]:
+def names_of(word: str, arrays: tuple[Any, ...], many: bool) -> tuple[str, ...]:
+    """What arrays are called in errors: `inputs`, or `inputs[0]` and so on."""
     return tuple(f"{word}[{i}]" for i in range(len(arrays))) if many else (word,)
 
 
@@ -49,43 +50,51 @@ def is_whole(data: Any) -> bool:
     return isinstance(data, tuple) and len(data) == 2
 
 
-def members(x: Any, word: str, nested_lists: bool = False) -> tuple[tuple[Any, ...], bool]:
-    """The arrays in X or Y, and whether they came as a tuple. In minibatches a list of arrays is a tuple, too."""
+def members(x: Any, word: str, nested_lists: bool = False, raw: bool = False) -> tuple[tuple[Any, ...], bool]:
+    """The arrays in X or Y, and whether they came as a tuple. In minibatches a list of arrays is a tuple, too.
+
+    `raw` leaves objects that are arrays of some library as they are.
+    """
     many = isinstance(x, tuple) or (nested_lists and isinstance(x, list) and bool(x) and all(hasattr(a, "shape") for a in x))
     if many and not x:
         raise DataError(word, "at least one array", "an empty tuple")
     parts = tuple(x) if many else (x,)
-    return tuple(as_array(a, n) for a, n in zip(parts, _names(word, parts, many), strict=True)), many
+    found = zip(parts, names_of(word, parts, many), strict=True)
+    return tuple(a if raw and hasattr(a, "shape") and hasattr(a, "dtype") else as_array(a, n) for a, n in found), many
 
 
-def batch_of(pair: Any, *, nested_lists: bool = True) -> Batch:
-    """A minibatch or a whole data set, checked. Errors: DataError."""
+def batch_of(pair: Any, *, nested_lists: bool = True, raw: bool = False) -> Batch:
+    """A minibatch or a whole data set, checked. `raw`: as a convertor of the user left it. Errors: DataError."""
     if not isinstance(pair, tuple | list) or len(pair) != 2:
         kind = f"{type(pair).__name__} of length {len(pair)}" if hasattr(pair, "__len__") else type(pair).__name__
         raise DataError("data", "minibatches (X, Y)", kind, "Give X and Y as a pair; several inputs or targets as tuples in it.")
-    x, x_tuple = members(pair[0], "inputs", nested_lists)
-    y, y_tuple = members(pair[1], "targets", nested_lists)
+    x, x_tuple = members(pair[0], "inputs", nested_lists, raw)
+    y, y_tuple = members(pair[1], "targets", nested_lists, raw)
     return Batch(x, y, x_tuple, y_tuple)
+
+
+def _check_form(data: Any) -> None:
+    if isinstance(data, str | bytes | dict) or not (hasattr(data, "__iter__") or hasattr(data, "__getitem__")):
+        raise DataError("data", "(X, Y), minibatches, or a function that returns them", type(data).__name__)
 
 
 class Epochs:
     """The data of each epoch, whatever its form. Errors: DataError for a form that is none."""
 
     def __init__(self, data: Any) -> None:
-        if not (is_whole(data) or callable(data) or hasattr(data, "__iter__") or hasattr(data, "__getitem__")):
-            raise DataError("data", "(X, Y), minibatches, or a function that returns them", type(data).__name__)
-        if isinstance(data, str | bytes | dict):
-            raise DataError("data", "(X, Y), minibatches, or a function that returns them", type(data).__name__)
+        if not callable(data):
+            _check_form(data)
         self.data = data
         self.seen: list[Any] | None = None
 
     def next(self) -> Any:
         """(X, Y), or an iterable of minibatches, for one epoch."""
         data = self.data() if callable(self.data) and not hasattr(self.data, "__iter__") else self.data
+        _check_form(data)
         if is_whole(data):
             return data
-        if not hasattr(data, "__iter__") and hasattr(data, "__getitem__"):
-            return (data[i] for i in range(len(data)))
+        if not hasattr(data, "__iter__"):
+            return (data[i] for i in range(len(data))) if hasattr(data, "__len__") else iter(data)
         if data is self.data and hasattr(data, "__next__"):
             return self._once(data)
         return data

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 from pyphoton import graph
+from pyphoton.arguments import checked
 from pyphoton.description import description, stock_function
 from pyphoton.errors import ArgumentError, ShapeError
 from pyphoton.layers.base import Layer
@@ -19,6 +20,7 @@ class _Members(Layer):
 
     variadic: ClassVar[str] = "layers"
 
+    @checked
     def __init__(self, *layers: Any, name: str | None = None) -> None:
         members = list(layers[0]) if len(layers) == 1 and isinstance(layers[0], list | tuple) else list(layers)
         for member in members:
@@ -107,6 +109,7 @@ class Residual(_Members):
     Source: Photon's Residual (which concatenates); He et al. 2015 (which add).
     """
 
+    @checked
     def __init__(self, *layers: Any, combine: str = "concat", name: str | None = None) -> None:
         super().__init__(*layers, name=name)
         if combine not in ("concat", "add"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from pyphoton import activations, graph, initialisers
 from pyphoton.description import description
@@ -222,6 +222,7 @@ class Input(Layer):
     Errors: ShapeError when an array of another shape arrives.
     """
 
+    variadic: ClassVar[str] = "dims"
     dims: tuple[int | None, ...]
     name: str | None = None
 

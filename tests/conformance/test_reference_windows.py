@@ -178,3 +178,22 @@ def test_global_pool(rank):
     flat = x.reshape(2, 3, -1)
     close(output(network(pp.GlobalAvgPool(), x), x), flat.mean(-1))
     close(output(network(pp.GlobalMaxPool(), x), x), flat.max(-1))
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "error", "message"),
+    [
+        (pp.Conv1DTranspose(2, 1, padding=3), (1, 2, 2), pp.ShapeError, "Take less padding"),
+        (pp.Conv1DTranspose(2, 2, output_padding=1), (1, 2, 2), pp.ArgumentError, "output_padding below strides or dilation"),
+        (pp.Conv1DTranspose(2, 2, padding="same"), (1, 2, 2), pp.ArgumentError, "padding as numbers"),
+        (pp.Conv2D(2, 4), (1, 1, 3, 5), pp.ShapeError, "at least 4"),
+        (pp.Conv2D(3, 1, groups=2), (1, 2, 3, 3), pp.ShapeError, "2 groups"),
+        (pp.MaxPool(2, padding=2), (1, 1, 5), pp.ArgumentError, "half the window"),
+        (pp.MaxPool2D(), (1, 1, 5), pp.ShapeError, "2 spatial"),
+    ],
+    ids=lambda v: repr(v) if isinstance(v, pp.Layer) else None,
+)
+def test_what_no_engine_can_compute_is_refused(layer, shape, error, message):
+    """A window that does not fit is refused in words before any engine sees it."""
+    with pytest.raises(error, match=message):
+        network(layer, numbers(*shape))

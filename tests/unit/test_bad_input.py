@@ -30,9 +30,9 @@ from pyphoton import (
     TraceError,
     UnknownName,
     Workout,
+    identity,
     relu,
 )
-from pyphoton import identity
 
 RANDOM = np.random.default_rng(21)
 X = RANDOM.normal(size=(20, 4)).astype("float32")
@@ -453,8 +453,8 @@ def counting(x):
 
 
 TRACED = {
-    "if": (branching, ["if", "condition", "where"]),
-    "while": (lambda x: x if not x > 0 else -x, ["if", "condition"]),
+    "if": (branching, ["branching", "condition", "where("]),
+    "while": (lambda x: x if not x > 0 else -x, ["condition", "where("]),
     "float": (lambda x: x * float(x.sum()), ["float(Tensor)", "no numbers"]),
     "int": (lambda x: x * int(x.sum()), ["Tensor", "no numbers"]),
     "math": (lambda x: x * __import__("math").exp(x.sum()), ["Tensor", "no numbers"]),
@@ -462,7 +462,7 @@ TRACED = {
     "numpy function": (lambda x: np.linalg.norm(x, axis=1), ["numpy", "norm", "operators"]),
     "numpy sort": (lambda x: np.sort(x, axis=1), ["numpy.sort", "operators"]),
     "numpy ufunc": (lambda x: np.arctan(x), ["numpy.arctan", "operators"]),
-    "numpy conversion": (lambda x: np.asarray(x) * 2, ["NumPy", "Tensor"]),
+    "numpy conversion": (lambda x: np.asarray(x) * 2, ["1 ", "conversion", "array"]),
     "torch function": (lambda x: __import__("torch").relu(x), ["torch", "relu"]),
     "missing method": (lambda x: x.cumsum(), ["AttributeError", "cumsum", "Tensor((batch, 3), float32)"]),
     "own mistake": (lambda x: x + undefined, ["NameError", "undefined"]),  # noqa: F821
@@ -499,7 +499,7 @@ LOSSES = {
     "function without reduction": (lambda p, y: (p - y) ** 2, ShapeError, ["loss", "one number", "(batch, 3)", "mean"]),
     "returns None": (lambda p, y: None, ShapeError, ["loss", "one number", "None"]),
     "returns text": (lambda p, y: "0.5", ShapeError, ["loss", "one number", "'0.5'"]),
-    "opaque number": (lambda p, y: float(((p - y) ** 2).mean()), PhotonError, ["loss", "gradient"]),
+    "opaque number": (lambda p, y: p.sub(y).square().mean().item(), PhotonError, ["loss", "gradient"]),
     "opaque vector": (lambda p, y: p.sub(y).square(), PhotonError, ["loss", "one number"]),
     "tuple of outputs": (lambda p, y: MSE()((p, p), y), ArgumentError, ["MSE", "one prediction", "tuple"]),
 }

@@ -6,8 +6,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 import pyphoton as pp
-from pyphoton import MAE, MSE, SGD, Adam, CrossEntropyLoss, Dense, Sequential, Workout, relu, tanh
-from pyphoton import identity
+from pyphoton import MAE, MSE, SGD, Adam, CrossEntropyLoss, Dense, Sequential, Workout, identity, relu, tanh
 
 RANDOM = np.random.default_rng(11)
 X = RANDOM.normal(size=(22, 4)).astype("float32")

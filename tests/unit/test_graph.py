@@ -153,9 +153,9 @@ def test_integers_stay_integers_until_they_meet_floats():
     ("function", "words"),
     [
         (lambda x, y: x + y[:, :2], ["(batch, 3)", "(batch, 2)", "broadcast"]),
-        (lambda x, y: x @ y, ["matrix product", "(batch, 3)"]),
-        (lambda x, y: x.reshape(-1, 2, 2), ["(batch, 3)", "2, 2"]),
-        (lambda x, y: x.sum(axis=2), ["axis", "2"]),
+        (lambda x, y: x @ np.ones((2, 5)), ["matrix product", "(batch, 3)", "(2, 5)"]),
+        (lambda x, y: x.reshape(None, 2, 2), ["reshape", "(batch, 3)", "2, 2"]),
+        (lambda x, y: x.sum(axis=2), ["axis", "-2 to 1", "2"]),
         (lambda x, y: x[:, 5], ["index", "(batch, 3)"]),
         (lambda x, y: x.transpose(0, 0), ["transpose", "(batch, 3)"]),
         (lambda x, y: pp.concatenate([x, y[:, None]]), ["concatenate", "(batch, 3)", "(batch, 1, 3)"]),
@@ -184,7 +184,7 @@ def test_graph_of_a_function():
     x, y = symbol(3), symbol(3)
     found = trace(function, x, y)
     assert isinstance(found, Graph)
-    assert found.inputs == (x, y) or found.inputs[0] is x
+    assert [id(t) for t in found.inputs] == [id(x), id(y)]
     assert [n.op for n in found.nodes] == ["add", "add", "relu"]
     assert not found.single
     assert trace(lambda x: x, x).single

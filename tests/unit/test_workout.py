@@ -1,5 +1,8 @@
 """Workout: training against an independent loop, measuring, predicting, gradients, metrics and callbacks."""
 
+import os
+import sys
+
 import numpy as np
 import pytest
 
@@ -21,6 +24,7 @@ from pyphoton import (
     relu,
     tanh,
 )
+from pyphoton.progress import wanted
 
 RANDOM = np.random.default_rng(5)
 X = RANDOM.normal(size=(22, 4)).astype("float32")
@@ -256,6 +260,16 @@ def test_loss_and_metric_can_be_replaced():
     assert workout.evaluate((X, Y))["error"] == distance
     workout.loss = MAE()
     assert workout.evaluate((X, Y)) == {"loss": distance, "error": distance}
+
+
+def test_a_loss_is_not_taken_for_one_that_is_gone():
+    """Each new loss is planned anew, also when Python gives it the memory of one that was dropped."""
+    workout = Workout(lambda x: x * 2.0, MSE())
+    for delta in (1.0, 2.0, 3.0, 4.0):
+        workout.loss = None
+        workout.loss = pp.PseudoHuberLoss(delta=delta)
+        wanted = np.mean(delta**2 * (np.sqrt(1 + (2 * X / delta) ** 2) - 1))
+        assert workout.evaluate((X, 0 * X))["loss"] == pytest.approx(wanted, rel=1e-5)
 
 
 def test_several_inputs_and_outputs_under_a_loss_of_ones_own():
@@ -792,6 +806,29 @@ def test_progress_bar_shows_loss_metrics_and_rate(capsys):
         assert word in shown
     final = f"val_loss={workout.history.epochs[-1]['val_loss']:.4g}"
     assert final in shown
+
+
+def test_progress_bar_without_a_known_length(capsys):
+    """Minibatches of a generator are counted up; the second epoch knows how many there are."""
+    regression().fit_(((X[b], Y[b]) for b in BATCHES), epochs=2, verbose=True)
+    shown = capsys.readouterr().err
+    assert "3batch" in shown
+    assert "3/3" in shown
+
+
+def test_progress_bar_is_for_people(monkeypatch):
+    """Unless asked, the bar is shown on a terminal only, and not in CI."""
+    primary, secondary = os.openpty()
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
+    assert not wanted(None)
+    with os.fdopen(secondary, "w") as terminal, os.fdopen(primary):
+        monkeypatch.setattr(sys, "stderr", terminal)
+        assert wanted(None)
+        assert not wanted(False)
+        monkeypatch.setenv("CI", "true")
+        assert not wanted(None)
+        assert wanted(True)
 
 
 def test_verbose_changes_no_number():

@@ -22,7 +22,7 @@ class NumpyModule:
 
     def __init__(self, parameters: Mapping[str, Any], seed: int) -> None:
         self.parameters = dict(parameters)
-        self.random = np.random.default_rng(seed)
+        self.random = np.random.default_rng([seed, 1])  # a stream of its own: default_rng(seed) may have made the user's data
 
     def run(self, plan: Plan, arrays: tuple[Any, ...], *, training: bool = False) -> tuple[Any, ...]:
         """The plan's outputs."""

@@ -8,6 +8,7 @@ parameters where torch has one, and otherwise the optimiser's own plan runs on e
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ import torch
 from pyphoton.backends.base import Batches, Hook, Report, Whole
 from pyphoton.backends.torch.exchange import to_numpy, to_torch
 from pyphoton.backends.torch.program import Parameters, Program
+from pyphoton.errors import ShapeError, TraceError
 from pyphoton.optimisers import SGD, Adam, AdamW, Optimiser, update_plan
 from pyphoton.plan import Plan
 
@@ -39,7 +41,6 @@ class TorchSession:
     ) -> Report:  # fmt: skip
         """One pass over the data."""
         self.module.pull()
-        self.module.mode.training = train
         rows: list[Any] = []
         samples: list[int] = []
         failed: tuple[Plan, tuple[Any, ...]] | None = None
@@ -47,6 +48,9 @@ class TorchSession:
         one = self._train if train else self._evaluate
         try:
             for plan, arrays, count in self._batches(data):
+                if interrupt is not None and interrupt[0]:
+                    stopped = True
+                    break
                 values = one(plan, arrays)
                 if values is None:
                     if finite:
@@ -57,9 +61,6 @@ class TorchSession:
                 rows.append(values)
                 samples.append(count)
                 if every and len(rows) % every == 0 and hook is not None and hook(len(rows), values):
-                    stopped = True
-                    break
-                if interrupt is not None and interrupt[0]:
                     stopped = True
                     break
         finally:
@@ -88,11 +89,12 @@ class TorchSession:
     def _train(self, plan: Plan, arrays: tuple[Tensor, ...]) -> tuple[float, ...] | None:
         """The step's values; None, with nothing updated, when the loss is not finite."""
         program = self.module.program(plan)
+        self.module.mode.training = True
         outputs = program(arrays)
         names = self._trained(program)
         weights = [self.module.tensors[n] for n in names]
-        gradients = torch.autograd.grad(outputs[0], weights, allow_unused=True) if outputs[0].requires_grad else ()
-        self.last = tuple([v.item() for v in outputs])
+        gradients = torch.autograd.grad(_loss(outputs[0]), weights, allow_unused=True) if names else ()
+        self.last = tuple([v.item() if isinstance(v, Tensor) else float(v) for v in outputs])
         self.pending = names, weights, gradients
         if not abs(self.last[0]) < float("inf"):
             return None
@@ -118,6 +120,7 @@ class TorchSession:
         return found[1]
 
     def _evaluate(self, plan: Plan, arrays: tuple[Tensor, ...]) -> tuple[float, ...]:
+        self.module.mode.training = False
         with torch.inference_mode():
             return tuple([float(v) for v in self.module.program(plan)(arrays)])
 
@@ -126,21 +129,30 @@ class TorchSession:
         self.module.pull()
         inputs = tuple(t.detach().requires_grad_() if t.is_floating_point() else t for t in self.module.tensors_of(arrays))
         program = self.module.program(plan)
-        self.module.mode.training = True
-        state = {n: self.module.tensors[n].clone() for n in program.params if n not in self.module.weights}
-        try:
-            outputs = program(inputs)
-        finally:
-            self.module.mode.training = False
-            for name, value in state.items():
-                self.module.tensors[name].copy_(value)
         names = self._trained(program)
         wanted = [self.module.tensors[n] for n in names] + [t for t in inputs if t.requires_grad]
-        found = torch.autograd.grad(outputs[0], wanted, allow_unused=True) if outputs[0].requires_grad else (None,) * len(wanted)
+        with self._unchanged(program):
+            outputs = program(inputs)
+            found = torch.autograd.grad(_loss(outputs[0]), wanted, allow_unused=True)
         arrays_ = [to_numpy(torch.zeros_like(w) if g is None else g) for w, g in zip(wanted, found, strict=True)]
         rest = iter(arrays_[len(names) :])
         by_input = tuple(next(rest) if t.requires_grad else None for t in inputs)
-        return tuple(v.item() for v in outputs), dict(zip(names, arrays_, strict=False)), by_input
+        return tuple(float(v.detach()) if isinstance(v, Tensor) else float(v) for v in outputs), dict(zip(names, arrays_, strict=False)), by_input
+
+    @contextmanager
+    def _unchanged(self, program: Program) -> Iterator[None]:
+        """Training mode, with running state and random numbers put back afterwards."""
+        mode, tensors = self.module.mode, self.module.tensors
+        state = {n: tensors[n].clone() for n in program.params if n not in self.module.weights}
+        training, random = mode.training, mode.random.get_state()
+        mode.training = True
+        try:
+            yield
+        finally:
+            mode.training = training
+            mode.random.set_state(random)
+            for name, value in state.items():
+                tensors[name].copy_(value)
 
     def state(self) -> dict[str, Any]:
         """Step, slots, and the state of the random numbers. Views, where they can be."""
@@ -165,14 +177,24 @@ class TorchSession:
         return found
 
 
+def _loss(value: Any) -> Tensor:
+    """The loss as torch can differentiate it. Errors: TraceError, ShapeError for an opaque function that gives something else."""
+    if not isinstance(value, Tensor) or not value.requires_grad:
+        shown = "a tensor without gradient" if isinstance(value, Tensor) else repr(value)
+        raise TraceError("loss", "a tensor whose gradient reaches the parameters", shown, "Return what tensor operations made of the prediction.")
+    if value.numel() != 1:
+        raise ShapeError("loss", "one number for the batch", f"shape {tuple(value.shape)}", "Reduce it: .mean().")
+    return value
+
+
 Update = Callable[[TorchSession, list[str], list[Tensor], Any], None]
 
 
 def _updater(optimiser: Optimiser, module: Parameters) -> Update:
     """One fused call for all parameters where torch has one, else the optimiser's own plan for each."""
-    if isinstance(optimiser, Adam) and not optimiser.gclip and hasattr(torch, "_fused_adam_"):
-        return _fused_adam(optimiser, module)
-    if isinstance(optimiser, SGD) and not optimiser.gclip:
+    if type(optimiser) in (Adam, AdamW) and not optimiser.gclip and hasattr(torch, "_fused_adam_"):
+        return _fused_adam(optimiser, module)  # type: ignore[arg-type]
+    if type(optimiser) is SGD and not optimiser.gclip:
         return _foreach_sgd
     return _planned(optimiser, module)
 

@@ -1,0 +1,32 @@
+"""Refusing unknown and missing arguments with the nearest known name, instead of Python's bare TypeError."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from pyphoton.errors import ArgumentError, near
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def checked(function: F, owner: str | None = None) -> F:
+    """`function`, raising ArgumentError for a call that its signature does not allow. `owner` is its name in errors."""
+    signature = inspect.signature(function)
+    known = [p.name for p in signature.parameters.values() if p.name != "self" and p.kind is not p.VAR_POSITIONAL]
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            signature.bind(*args, **kwargs)
+        except TypeError as error:
+            name = owner or (type(args[0]).__name__ if function.__name__ == "__init__" else function.__name__)
+            for given in kwargs:
+                if given not in known:
+                    raise ArgumentError(name, f"arguments {', '.join(known)}", f"{given}=", near(given, known)) from None
+            raise ArgumentError(name, f"{name}({', '.join(known)})", str(error)) from None
+        return function(*args, **kwargs)
+
+    return call  # type: ignore[return-value]
