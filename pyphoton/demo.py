@@ -14,6 +14,7 @@ from pyphoton.errors import ArgumentError, BackendMissing, FileError
 
 HELP = "train a small network on handwritten digits, with pictures and a saved model"
 PROMISED = 0.97
+ALIKE = 1e-5
 EPOCHS = 15
 
 
@@ -38,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
     workout = Workout(network(), loss, Adam(0.004), metrics=[accuracy()], backend=options.backend, seed=options.seed)
     print(f"backend: {workout.network.backend.describe()}")
     print(f"data: {len(train_x)} digits of 8 x 8 pixels to train on, {len(test_x)} to test on")
-    print(f"\n{summary(workout, train_x.shape[1:])}\n")
+    print(f"\n{summary(workout, train_x.shape[1:])}\n", flush=True)
 
     workout.fit_((train_x, train_y), (test_x, test_y), epochs=options.epochs, batch_size=64, verbose=True)
     if workout.interrupted:
@@ -47,14 +48,19 @@ def run(options: argparse.Namespace) -> int:
     scores = workout.predict(test_x)
     reached = float((scores.argmax(1) == test_y).mean())
     print(f"\naccuracy on the {len(test_x)} test digits: {100 * reached:.2f} %")
-    _pictures(workout, folder, test_x, scores, test_y)
-    same = _saved_and_loaded(workout, folder / "digits.safetensors", test_x, scores)
-    print(f"done in {perf_counter() - begun:.1f} s; the files are in {folder}:")
-    for file in sorted(folder.iterdir()):
+    files = _pictures(workout, folder, test_x, scores, test_y)
+    saved = folder / "digits.safetensors"
+    difference = _saved_and_loaded(workout, saved, test_x, scores)
+    print(f"saved, loaded again: largest difference of its scores {difference:g}")
+    print(f"done in {perf_counter() - begun:.1f} s; its files:")
+    for file in (*files, saved):
         print(f"  {file}")
+    if difference > ALIKE:
+        print(f"\nThe loaded model does not predict the same: expected differences up to {ALIKE:g}.")
     if reached < PROMISED:
-        print(f"\nThat is below {PROMISED:.0%}, which this demo promises with its own settings. Train longer: --epochs {EPOCHS}")
-    return 0 if same and reached >= PROMISED else 1
+        longer = max(EPOCHS, 2 * options.epochs)
+        print(f"\nThat is below {PROMISED:.0%}, which this demo promises. Train longer: --epochs {longer}")
+    return 0 if difference <= ALIKE and reached >= PROMISED else 1
 
 
 def digits() -> tuple[Any, Any, Any, Any]:
@@ -90,21 +96,21 @@ def _folder(path: Path) -> Path:
     return path
 
 
-def _pictures(workout: Any, folder: Path, images: Any, scores: Any, truth: Any) -> None:
+def _pictures(workout: Any, folder: Path, images: Any, scores: Any, truth: Any) -> tuple[Path, ...]:
     from pyphoton import plot_history, plot_model, softmax
     from pyphoton.plots import plot_mistakes
 
-    plot_history(workout, path=folder / "learning-curves.png")
-    plot_mistakes(images, scores.argmax(1), truth, softmax(scores), path=folder / "worst-mistakes.png")
-    plot_model(workout, path=folder / "model.png")
+    files = curves, mistakes, model = tuple(folder / f"{name}.png" for name in ("learning-curves", "worst-mistakes", "model"))
+    plot_history(workout, path=curves)
+    plot_mistakes(images, scores.argmax(1), truth, softmax(scores), path=mistakes)
+    plot_model(workout, path=model)
+    return files
 
 
-def _saved_and_loaded(workout: Any, path: Path, images: Any, scores: Any) -> bool:
-    """Whether the model that is read back gives the same scores."""
+def _saved_and_loaded(workout: Any, path: Path, images: Any, scores: Any) -> float:
+    """The largest difference between the scores of the model that is read back and `scores`."""
     from pyphoton import Workout, load, save
 
     save(workout, path)
     again = Workout(load(path), workout.loss, backend=workout.network.backend.name).predict(images)
-    difference = float(abs(again - scores).max())
-    print(f"saved, loaded again: largest difference of its scores {difference:g}")
-    return difference <= 1e-5
+    return float(abs(again - scores).max())

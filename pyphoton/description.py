@@ -7,10 +7,19 @@ Layers, losses, metrics, optimisers and initialisers are descriptions. They hold
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, ClassVar, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from pyphoton.arguments import checked
 from pyphoton.errors import ArgumentError, FileError, near
+
+if TYPE_CHECKING:
+    from typing_extensions import dataclass_transform
+else:  # only for type checkers: `typing` has it from Python 3.11 on
+
+    def dataclass_transform(**_: Any) -> Any:
+        """Mark a decorator that makes dataclasses."""
+        return lambda decorator: decorator
+
 
 T = TypeVar("T", bound=type)
 _CLASSES: dict[str, type[Description]] = {}
@@ -21,6 +30,8 @@ class Description:
     """Base of everything that is described rather than computed."""
 
     kind: ClassVar[str] = ""
+    by_identity: ClassVar[bool] = False
+    """Whether two uses of one object mean something else than two equal objects."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -77,7 +88,9 @@ def _write(value: Any, seen: dict[int, dict[str, Any]]) -> Any:
         if id(value) in seen:
             first = seen[id(value)]
             return {"same": first.setdefault("id", sum("id" in c for c in seen.values()))}
-        config = seen[id(value)] = {"class": type(value).__name__}
+        config: dict[str, Any] = {"class": type(value).__name__}
+        if value.by_identity:
+            seen[id(value)] = config
         config["args"] = {k: _write(v, seen) for k, v in value.arguments().items()}
         return config
     if isinstance(value, tuple | list):
@@ -111,9 +124,10 @@ def _read(config: Any, made: dict[Any, Any]) -> Any:
         if config["function"] not in _FUNCTIONS:
             raise FileError(f"function {config['function']!r}", hint=near(config["function"], _FUNCTIONS))
         return _FUNCTIONS[config["function"]]
-    if config.get("class") not in _CLASSES or not isinstance(config.get("args"), dict):
-        raise FileError(f"layer {config.get('class')!r}", "a class of this version", hint=near(config.get("class"), _CLASSES))
-    cls: Any = _CLASSES[config["class"]]
+    name = config.get("class")
+    if not isinstance(name, str) or name not in _CLASSES or not isinstance(config.get("args"), dict):
+        raise FileError(f"layer {name!r}", "a class of this version", hint=near(name, _CLASSES))
+    cls: Any = _CLASSES[name]
     args = {k: _read(v, made) for k, v in config["args"].items()}
     rest = args.pop(cls.variadic, ()) if hasattr(cls, "variadic") else ()
     found = cls(*rest, **args)

@@ -7,7 +7,8 @@ hands them to the backend. Each combination of input shapes is planned once.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -22,7 +23,7 @@ from pyphoton.errors import ArgumentError, ShapeError, TraceError, UnknownName, 
 from pyphoton.plan import Plan, owners, plan
 from pyphoton.scopes import children
 from pyphoton.tensor import Tensor
-from pyphoton.typing import Shape, show
+from pyphoton.typing import show
 
 _structure = 0
 
@@ -33,15 +34,32 @@ def structure_changed() -> None:
     _structure += 1
 
 
+@dataclass(frozen=True)
+class Met:
+    """What a model was first given: the shapes of one sample, which inputs are whole numbers, and whether they came as a tuple.
+
+    It tells a sample from a batch in `predict`, and is saved.
+    """
+
+    shapes: tuple[tuple[int, ...], ...]
+    whole: tuple[bool, ...]
+    as_tuple: bool
+
+
+_met: WeakKeyDictionary[Any, Met] = WeakKeyDictionary()
+
+
 class Network:
     """A model, where it runs, and its plans."""
 
-    def __init__(self, model: Any, *, backend: str | None = None, device: str | None = None, seed: int | None = None) -> None:
+    def __init__(
+        self, model: Any, *, backend: str | None = None, device: str | None = None, seed: int | None = None, hold: bool = True
+    ) -> None:
         if not callable(model) or isinstance(model, type):
             hint = f"Write {model.__name__}(...)." if isinstance(model, type) else ""
             raise ArgumentError("model", "a layer or a function", repr(model), hint)
         context = config.get_context()
-        self._model = weakref.ref(model)
+        self._model: Callable[[], Any] = (lambda: model) if hold else weakref.ref(model)
         self.backend = get_backend(backend)
         self.device = device or context.device
         if self.device != "cpu" and self.device.split(":")[0] not in self.backend.devices():
@@ -50,9 +68,6 @@ class Network:
         self.dtype = context.dtype
         self.seed = config.check_seed(seed, "model")
         self.parameters: dict[str, parameters.Parameter] = {}
-        self.input_shapes: tuple[Shape, ...] = ()
-        self.input_tuple = False
-        self.input_whole: tuple[bool, ...] = ()
         self._plans: dict[Any, Plan] = {}
         self._kept: dict[Any, Any] = {}
         self._module: Module | None = None
@@ -60,7 +75,7 @@ class Network:
 
     @property
     def model(self) -> Any:
-        """The model, which whoever uses the network keeps alive."""
+        """The model. A network made with `hold=False` does not keep it alive: whoever uses the network does."""
         return self._model()
 
     # ---- planning ----------------------------------------------------------------------------------------------------
@@ -68,8 +83,7 @@ class Network:
     def forward_plan(self, x: tuple[Any, ...], x_tuple: bool) -> Plan:
         """The plan of the model for these inputs. Errors: ShapeError, TraceError, Unsupported."""
         found = self._cached(("forward", x_tuple, _signature(x)), lambda: self._trace_forward(x, x_tuple))
-        if not self.input_shapes:
-            self._remember(x, x_tuple)
+        self._remember(x, x_tuple)
         return found
 
     def training_plan(self, batch: Batch, loss: Any, metrics: Mapping[str, Any]) -> Plan:
@@ -78,8 +92,7 @@ class Network:
         key = ("train", batch.x_tuple, batch.y_tuple, _signature(batch.x), _signature(batch.y), tuple(map(id, measured)))
         found = self._cached(key, lambda: self._trace_training(batch, loss, metrics))
         self._kept[key] = measured  # alive, so that no other object takes their identities
-        if not self.input_shapes:
-            self._remember(batch.x, batch.x_tuple)
+        self._remember(batch.x, batch.x_tuple)
         return found
 
     def _cached(self, key: Any, make: Any) -> Plan:
@@ -128,15 +141,13 @@ class Network:
         return made
 
     def _remember(self, x: tuple[Any, ...], x_tuple: bool) -> None:
-        """What the model was built with: tells a sample from a batch, and is saved."""
-        self.input_shapes = tuple(tuple(map(int, a.shape[1:])) for a in x)
-        self.input_whole = tuple(_kind(a, self.dtype) == "int64" for a in x)
-        self.input_tuple = x_tuple
+        shapes = tuple(tuple(map(int, a.shape[1:])) for a in x)
+        _met.setdefault(self.model, Met(shapes, tuple(map(_is_whole, x)), x_tuple))
 
     @property
-    def input_ranks(self) -> tuple[int, ...]:
-        """The number of axes of each input, the batch included; nothing before the model is built."""
-        return tuple(len(s) + 1 for s in self.input_shapes)
+    def met(self) -> Met | None:
+        """What the model was first given, by whichever network; None before it is built."""
+        return _met.get(self.model)
 
     # ---- running -----------------------------------------------------------------------------------------------------
 
@@ -162,9 +173,9 @@ class Network:
     def predict(self, x: Any, makebatch: bool | None = None, batch_size: int = 256) -> Any:
         """The model's output for a batch or one sample, some samples at a time; see Workout.predict."""
         arrays, many = members(x, "inputs")
-        ranks = self.input_ranks
         if makebatch is None:
-            makebatch = bool(ranks) and all(a.ndim == r - 1 for a, r in zip(arrays, ranks, strict=False))
+            shapes = self.met.shapes if self.met else ()
+            makebatch = bool(shapes) and all(a.ndim == len(s) for a, s in zip(arrays, shapes, strict=False))
         if makebatch:
             arrays = tuple(a[None] for a in arrays)
         count = samples(arrays, names_of("inputs", arrays, many))
@@ -176,8 +187,9 @@ class Network:
         joined = tuple(np.concatenate(c)[0] if makebatch else np.concatenate(c) for c in columns)
         return joined[0] if single else joined
 
-    def converted(self, made: Plan, arrays: tuple[Any, ...], names: Sequence[str]) -> tuple[Any, ...]:
+    def converted(self, made: Plan, arrays: tuple[Any, ...], names: Sequence[str] = ()) -> tuple[Any, ...]:
         """Arrays as the plan's inputs want them. Errors: DataError with the array's name."""
+        names = names or [f"array {i}" for i in range(len(arrays))]
         return tuple(convert(a, v, n) for a, v, n in zip(arrays, made.inputs, names, strict=True))
 
     def __call__(self, *inputs: Any) -> Any:
@@ -238,5 +250,5 @@ def network_of(model: Any) -> Network:
     """The network that runs a model which is called by itself: on the backend that is found first."""
     found = _networks.get(model)
     if found is None:
-        found = _networks[model] = Network(model)
+        found = _networks[model] = Network(model, hold=False)
     return found

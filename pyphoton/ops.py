@@ -256,7 +256,7 @@ _op("matmul", _matmul, np.matmul)
 
 _REDUCTIONS: dict[str, Callable[..., Any]] = {"sum": np.sum, "mean": np.mean, "max": np.max, "min": np.min, "prod": np.prod}
 for _name, _meaning in _REDUCTIONS.items():
-    _op(_name, _reduced, _along(_meaning))
+    _op(_name, _reduced, _along(_meaning), dtype="float" if _name == "mean" else "same")
 _op("argmax", lambda x, axis=-1, keepdims=False: _reduced(x, axis, keepdims), lambda x, axis=-1, keepdims=False: np.argmax(x, axis=axis, keepdims=keepdims), dtype="int64")
 
 _op("reshape", _reshaped, lambda x, shape: np.reshape(x, [-1 if n is None else n for n in shape]))

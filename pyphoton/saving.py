@@ -16,7 +16,9 @@ from safetensors.numpy import save as save_bytes
 
 from pyphoton.description import from_config, to_config
 from pyphoton.errors import FileError, NotBuilt, PhotonError
+from pyphoton.graph import root_path
 from pyphoton.network import Network, network_of
+from pyphoton.parameters import collect
 from pyphoton.workout import Workout
 
 FORMAT = "pyphoton-model-1"
@@ -28,14 +30,14 @@ def save(model: Any, path: str | Path) -> Path:
     Errors: NotBuilt before the model has met data; ArgumentError when it holds functions of your own.
     """
     network = model.network if isinstance(model, Workout) else network_of(model)
-    if not network.input_ranks:
+    met = network.met
+    if met is None:
         raise NotBuilt("save", hint="The model has met no data yet: call it on an array, or fit_ it, first.")
     about = {
         "format": FORMAT, "model": to_config(network.model), "dtype": network.dtype,
-        "input_shapes": [list(s) for s in network.input_shapes], "input_tuple": network.input_tuple,
-        "input_whole": network.input_whole,
+        "input_shapes": [list(s) for s in met.shapes], "input_tuple": met.as_tuple, "input_whole": list(met.whole),
     }  # fmt: skip
-    arrays = {name: np.ascontiguousarray(p.value) for name, p in network.parameters.items()}
+    arrays = {name: np.ascontiguousarray(p.value) for name, p in collect(network.model, root_path(network.model)).items()}
     target = Path(path)
     temporary = target.with_name(f".{target.name}.{os.getpid()}")
     try:

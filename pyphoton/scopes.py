@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Container, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from types import FunctionType
 from typing import Any
 
 
@@ -48,13 +49,23 @@ def children(owner: Any) -> dict[str, Any]:
     own = getattr(owner, "children", None)
     if callable(own):
         return dict(own())
-    found: dict[str, Any] = {}
+    found = _captured(owner) if isinstance(owner, FunctionType) else {}
     for name, value in getattr(owner, "__dict__", {}).items():
         members = enumerate(value) if isinstance(value, list | tuple) else value.items() if isinstance(value, dict) else ()
         found |= {f"{name}.{k}": v for k, v in members if callable(v)} if members else {}
         if callable(value):
             found[name] = value
     return found
+
+
+def _captured(function: FunctionType) -> dict[str, Any]:
+    """The layers that a function takes from where it was written, by the names that it uses."""
+    cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+    names = {n: function.__globals__[n] for n in function.__code__.co_names if n in function.__globals__}
+    for name, cell in cells:
+        with suppress(ValueError):  # a cell that is not filled yet
+            names[name] = cell.cell_contents
+    return {n: v for n, v in names.items() if hasattr(v, "kind") and not isinstance(v, type)}
 
 
 @contextmanager

@@ -71,8 +71,7 @@ def summary(model: Any, input_shape: Any = None) -> Summary:
 
 def _plan(network: Network, input_shape: Any) -> Plan:
     if input_shape is None:
-        plans = [p for key, p in network._plans.items() if key[0] == "forward"]
-        shapes = [tuple(v.shape[1:]) for v in plans[-1].inputs] if plans else network.input_shapes
+        shapes: list[Shape] = list(network.met.shapes) if network.met else []
         if not shapes:
             raise NotBuilt("summary", hint="The model has met no data yet: give input_shape=, the shape of one sample.")
     else:

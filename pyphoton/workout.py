@@ -247,7 +247,7 @@ class Workout:
         """The epoch's data for the backend, and the number of minibatches where it is known."""
         current = data.next()
         if not is_whole(current):
-            return Stream(self._stream(current, convertor)), data.length()
+            return Stream(self._stream(current, convertor), data.length()), data.length()
         whole = batch_of(current, nested_lists=False)
         count = whole.samples()
         size = count if batch_size is None else min(batch_size, count)
@@ -256,7 +256,7 @@ class Workout:
         if convertor is not None:
             rows = np.arange(count) if order is None else order
             cut = (_rows(whole, rows[i : i + size]) for i in range(0, count, size))
-            return Stream(self._stream(cut, convertor)), number
+            return Stream(self._stream(cut, convertor), number), number
         plan = self._plan(whole)
         arrays = self.network.converted(plan, whole.arrays, whole.names)
         return Whole(plan, arrays, count, order, size), number
@@ -288,7 +288,7 @@ def _peeked(stream: Stream) -> Stream:
             yield first
             yield from rest
 
-    return Stream(again())
+    return Stream(again(), stream.count)
 
 
 def _rows(batch: Batch, rows: Any) -> tuple[Any, Any]:

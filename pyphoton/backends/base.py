@@ -25,12 +25,21 @@ class Whole:
     order: Any
     batch_size: int
 
+    @property
+    def count(self) -> int:
+        """The number of minibatches."""
+        return -(-self.samples // self.batch_size)
+
 
 @dataclass(frozen=True)
 class Stream:
-    """Minibatches as they come: (plan, arrays, number of samples). Reading the next one may raise."""
+    """Minibatches as they come: (plan, arrays, number of samples). Reading the next one may raise.
+
+    `count` is the number of minibatches, where it is known.
+    """
 
     batches: Iterable[tuple[Plan, tuple[Array, ...], int]]
+    count: int | None = None
 
 
 Batches: TypeAlias = Whole | Stream
@@ -41,7 +50,7 @@ class Report:
     """What an epoch gave: `values[step, output]` of each step done, `samples[step]`.
 
     `failed` is the (plan, arrays) of the batch whose loss was not finite (that step was not applied), `stopped` tells that
-    the hook or the interrupt ended the epoch early.
+    the hook or the interrupt ended the epoch before its last minibatch.
     """
 
     values: Any

@@ -180,11 +180,19 @@ def _models() -> None:
     _add("words", lambda: L.Sequential(L.Embedding(7, 3), L.GRU(3), L.Dense(2)), whole(2, 4, below=7))
     _add("image", lambda: L.Sequential(L.Conv2D(3, 3, relu), L.BatchNorm(), L.MaxPool2D(), L.Dense(2)), floats(3, 1, 6, 5))
     _add("image-relu-pool", lambda: L.Sequential(L.Conv2D(3, 2, relu), L.MaxPool2D(2, padding=1)), floats(2, 1, 5, 4))
-    _add("relu-of-a-value-that-is-used-twice", lambda: _used_twice, flat)
+    _add("activation-of-a-value-that-is-used-twice", _UsedTwice, flat)
 
 
-def _used_twice(x: Any) -> Any:
-    return apply("relu", x) + x, apply("tanh", x)
+class _UsedTwice(L.Layer):
+    """Activations of a value that others read too, and that is an output itself."""
+
+    def __init__(self) -> None:
+        self.dense, self.other = L.Dense(3), L.Dense(3)
+
+    def forward(self, x: Any) -> Any:
+        """Sums and outputs that see the value before its activation."""
+        y, z = self.dense(x), self.other(x)
+        return apply("relu", y) + y, apply("tanh", z), z
 
 
 for _fill in (_simple, _convolutions, _pools, _recurrent, _norms, _models):

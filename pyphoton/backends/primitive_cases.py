@@ -38,6 +38,7 @@ def _elementwise() -> None:
         _op(name, x)
     for name in ("sign", "round"):
         _op(name, x)
+    _add("op-round-halves", lambda x: apply("round", apply("round", x) * 0.5), floats(4, 6, low=-5, high=5))
     for name in ("log", "sqrt"):
         _op(name, above)
     for name in ("sigmoid", "softplus", "tanh", "swish"):
@@ -65,6 +66,12 @@ def _elementwise() -> None:
     _add("op-logical_not", lambda x: apply("logical_not", x > 0.0), floats(3, 4), slope=False)
     _add("op-where", lambda x, y: apply("where", x > y, x, y * 2.0), floats(3, 4), floats(3, 4))
     _add("op-where-number", lambda x: apply("where", x < 0.25, -1.0, x), floats(3, 4))
+    _add("op-where-two-numbers", lambda x: apply("where", x < 0.25, 0.1, 0.7), floats(3, 4), slope=False)
+    _add("op-mul-truth-value", lambda x: (x > 0.25) * 0.1 + x, floats(3, 4))
+    _add("op-mul-truth-value-alone", lambda x: (x > 0.25) * 0.1, floats(3, 4), slope=False)
+    _add("op-maximum-whole-number", lambda x: apply("maximum", x.argmax(axis=1), 0.3), floats(5, 2), slope=False)
+    _add("op-div-whole-numbers", lambda x: x.argmax(axis=1) / 3, floats(5, 4), slope=False)
+    _add("op-add-whole-number", lambda x: x.argmax(axis=1) + 1, floats(5, 4), slope=False)
     _add("op-where-broadcast", lambda x, y: apply("where", x[:, :1] > 0.0, y, x), floats(3, 4), floats(1, 4))
 
 

@@ -42,6 +42,7 @@ class Layer(Description):
     """
 
     name: str | None = None
+    by_identity = True  # a layer that stands twice has one set of weights
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

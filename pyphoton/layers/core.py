@@ -241,4 +241,4 @@ class Input(Layer):
         return x
 
     def __repr__(self) -> str:
-        return f"Input({', '.join(map(str, self.dims))})"
+        return f"Input({', '.join([*map(str, self.dims), *([f'name={self.name!r}'] if self.name else [])])})"

@@ -136,6 +136,19 @@ def test_axes_are_turned_only_where_it_is_written_down():
     assert written == set(TURNING)
 
 
+def test_julia_turns_axes_in_layout_only():
+    """Row and column order, axis numbers and 0- or 1-based counting stand in julia/src/layout.jl and nowhere else; seval nowhere."""
+    pattern = re.compile(r"permutedims|PermutedDims|\breverse\((?!tapes|steps)|ndims\([^)]*\)\s*-|\.\+\s*1\b|\bseval\b")
+    sources = [p for folder in ("src", "ext") for p in sorted((ROOT / "julia" / folder).rglob("*.jl")) if p.name != "layout.jl"]
+    found = [
+        f"{p.relative_to(ROOT)}:{i} {line.strip()}"
+        for p in sources
+        for i, line in enumerate(p.read_text("utf-8").splitlines(), 1)
+        if pattern.search(line.split("#")[0])
+    ]
+    assert found == []
+
+
 def test_files_and_functions_are_short():
     """No file has more than 400 lines and no function more than 50."""
     long = {p.name: n for p in PACKAGE.rglob("*.py") if (n := len(p.read_text("utf-8").splitlines())) > MOST_LINES}

@@ -344,7 +344,7 @@ def test_plan_comes_back_from_json(name):
     x = RANDOM.integers(0, 7, (4, *shape)) if dtype == "int64" else RANDOM.normal(size=(4, *shape)).astype("float32")
     network = Network(model, backend="numpy", seed=3)
     network(x)
-    arrays = network.converted(made, (x,))
+    arrays = network.converted(made, (x,), ("x",))
     module = network.module
     for found, wanted in zip(module.run(back, arrays), module.run(made, arrays), strict=True):
         np.testing.assert_array_equal(found, wanted)

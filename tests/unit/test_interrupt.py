@@ -128,6 +128,44 @@ def test_interrupt_in_the_last_minibatch_completes_the_epoch():
     np.testing.assert_array_equal(interrupted.predict(X), plain.predict(X))
 
 
+def test_stop_in_the_last_minibatch_completes_the_epoch():
+    """stop() after the last step of an epoch finds it done: it counts, and the next one shuffles anew."""
+    stopped, plain = fresh(), fresh()
+    stopped.fit_((X, Y), batch_size=6, epochs=3, callbacks=lambda w, phase: pyphoton.stop(w) if w.steps == 4 else None)
+    stopped.fit_((X, Y), batch_size=6)
+    plain.fit_((X, Y), batch_size=6, epochs=2)
+    assert (stopped.steps, stopped.epochs) == (8, 2)
+    np.testing.assert_array_equal(stopped.predict(X), plain.predict(X))
+
+
+def test_interrupt_before_the_first_minibatch_ends_without_an_error():
+    """Ctrl-C while the first minibatch is being read ends fit_ as any other: no exception, and a workout that can go on."""
+
+    def data():
+        signal.raise_signal(signal.SIGINT)
+        yield from BATCHES
+
+    for workout in (fresh(), fresh().fit_(BATCHES)):
+        before = workout.steps
+        workout.fit_(data)
+        assert workout.interrupted
+        assert workout.steps <= before + 1
+        assert_consistent(workout)
+
+
+def test_interrupt_reads_no_further_minibatch():
+    """After Ctrl-C the next minibatch is not asked for: it may take long to come, and whoever makes them may need it."""
+    read = []
+
+    def data():
+        for number, batch in enumerate(BATCHES):
+            read.append(number)
+            yield batch
+
+    fresh().fit_(data, callbacks=interrupting(2))
+    assert read == [0, 1]
+
+
 def test_interrupt_while_validating_keeps_the_epoch_and_records_no_partial_mean():
     """Ctrl-C during validation keeps the trained epoch; a mean over a part of the validation set is not passed off as val_loss."""
 

@@ -405,6 +405,17 @@ def test_frozen_batch_norm_still_follows_its_statistics():
     assert moved(workout) == {"0.mean", "0.variance", "0.scale", "0.shift", "1.kernel", "1.bias"}
 
 
+def test_everything_frozen_over_whole_numbers():
+    """A frozen model of whole numbers has nothing to differentiate: it measures, does its steps and has no gradients."""
+    workout = Workout(Sequential(pp.Embedding(5, 2), pp.Flatten(), Dense(2)), MSE(), Adam(0.1), seed=1)
+    data = np.arange(4)[:, None], np.ones((4, 2))
+    workout.predict(data[0])
+    workout.freeze_()
+    assert workout.gradients(data) == []
+    assert moved(workout, data) == set()
+    assert workout.steps == 1
+
+
 @pytest.mark.parametrize("what", ["kernel", 5, None, [3]])
 def test_only_parameters_and_layers_can_be_frozen(what):
     """Anything else is refused with what can be."""

@@ -729,6 +729,17 @@ def test_error_in_the_first_epoch_keeps_weights_that_came_from_elsewhere(where):
     assert_same(copies(workout), copies(control))
 
 
+def test_error_in_the_first_epoch_keeps_the_weights_of_a_functions_layers():
+    """The same holds for layers that a plain function calls, where the model cannot be asked for its members."""
+    layer = Dense(2)
+    layer(X)
+    layer.parameters.kernel.set_(np.full((4, 2), 0.25))
+    workout = Workout(lambda x: layer(x), MSE(), Adam(0.01))
+    with pytest.raises(OwnError):
+        workout.fit_((X, Y), batch_size=8, callbacks=raising(2))
+    np.testing.assert_array_equal(layer.parameters.kernel.value, np.full((4, 2), 0.25, "float32"))
+
+
 def test_error_in_the_second_epoch_keeps_the_first():
     """Only the running epoch is undone; those before it stay."""
     workout, control = regression(Adam(0.01)), regression(Adam(0.01))

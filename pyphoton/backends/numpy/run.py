@@ -76,7 +76,8 @@ class NumpySession:
             samples.append(count)
             if interrupt is not None and interrupt[0]:
                 break
-        return Report(np.array(rows, dtype="float64"), np.array(samples, dtype="int64"))
+        stopped = bool(interrupt is not None and interrupt[0] and len(rows) != data.count)
+        return Report(np.array(rows, dtype="float64"), np.array(samples, dtype="int64"), stopped=stopped)
 
     def gradient(self, plan: Plan, arrays: tuple[Any, ...]) -> Any:
         """Errors: Unsupported."""

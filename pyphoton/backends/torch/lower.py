@@ -50,7 +50,7 @@ def _reduce(name: str) -> Function:
 
 
 def _tensor(x: Any, like: Tensor) -> Tensor:
-    return x if isinstance(x, Tensor) else torch.as_tensor(x, dtype=like.dtype, device=like.device)
+    return x if isinstance(x, Tensor) else torch.as_tensor(x, dtype=torch.result_type(like, x), device=like.device)
 
 
 def _two(function: Function) -> Function:

@@ -48,9 +48,6 @@ class TorchSession:
         one = self._train if train else self._evaluate
         try:
             for plan, arrays, count in self._batches(data):
-                if interrupt is not None and interrupt[0]:
-                    stopped = True
-                    break
                 values = one(plan, arrays)
                 if values is None:
                     if finite:
@@ -60,8 +57,9 @@ class TorchSession:
                     self.apply()
                 rows.append(values)
                 samples.append(count)
-                if every and len(rows) % every == 0 and hook is not None and hook(len(rows), values):
-                    stopped = True
+                asked = every and len(rows) % every == 0 and hook is not None and hook(len(rows), values)
+                if asked or (interrupt is not None and interrupt[0]):
+                    stopped = len(rows) != data.count
                     break
         finally:
             self.module.mode.training = False

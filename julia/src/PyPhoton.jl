@@ -1,0 +1,46 @@
+"""
+PyPhoton trains plans: computations that are written down as a flat list of steps, by the Python package of that name.
+From Julia alone: [`Workout`](@ref), [`fit!`](@ref), [`add!`](@ref), [`layers`](@ref), [`inputs`](@ref), [`weights`](@ref), [`weights!`](@ref).
+"""
+module PyPhoton
+
+using LinearAlgebra: BLAS, mul!
+using Random: Random, Xoshiro, rand!, randn, randperm
+
+
+
+include("errors.jl")
+include("json.jl")
+include("layout.jl")
+include("exchange.jl")
+include("plan.jl")
+include("elementary.jl")
+include("kernels.jl")
+include("weights.jl")
+include("layers/activation.jl")
+include("program.jl")
+include("primitives/numbers.jl")
+include("primitives/elementwise.jl")
+include("primitives/binary.jl")
+include("primitives/reductions.jl")
+include("primitives/labels.jl")
+include("primitives/shapes.jl")
+include("primitives/matmul.jl")
+include("layers/dense.jl")
+include("layers/embedding.jl")
+include("layers/dropout.jl")
+include("layers/batch_norm.jl")
+include("layers/layer_norm.jl")
+include("layers/pool.jl")
+include("layers/recurrent.jl")
+include("layers/rnn.jl")
+include("layers/lstm.jl")
+include("layers/gru.jl")
+include("optimisers.jl")
+include("network.jl")
+include("train.jl")
+include("bridge.jl")
+include("workout.jl")
+include("precompile.jl")
+
+end

@@ -1,0 +1,52 @@
+# Activations that become part of the layer before them: their slope follows from the result alone, so no tape is needed.
+
+@enum Activation::UInt8 IDENTITY RELU TANH SIGMOID
+const ACTIVATIONS = Dict("identity" => IDENTITY, "relu" => RELU, "tanh" => TANH, "sigmoid" => SIGMOID)
+
+"""The kinds of layers that take their activation in."""
+const FUSING = Set(["dense", "conv", "conv_transpose", "batch_norm", "layer_norm", "max_pool"])
+
+"""y = act(y)"""
+function activate!(act::Activation, y::Array)
+    act == IDENTITY && return y
+    v = vec(y)
+    act == RELU ? map_into!(relu, v, v) : act == TANH ? map_into!(tanh_, v, v) : map_into!(sigmoid, v, v)
+    return y
+end
+
+"""y[i, j] = act(y[i, j] + b[i])"""
+function finish!(act::Activation, y::Matrix, b::Vector)
+    act == RELU ? biased!(relu, y, b) : act == TANH ? biased!(tanh_, y, b) : act == SIGMOID ? biased!(sigmoid, y, b) : biased!(identity, y, b)
+    return y
+end
+finish!(act::Activation, y::Matrix, ::Nothing) = activate!(act, y)
+
+function biased!(f::F, y::Matrix, b::Vector) where {F}
+    for j in axes(y, 2)
+        @inbounds @simd for i in axes(y, 1)
+            y[i, j] = f(y[i, j] + b[i])
+        end
+    end
+end
+
+relu_slope(dy, y) = ifelse(y > zero(y), dy, zero(dy))
+tanh_slope(dy, y) = dy * (one(y) - y * y)
+sigmoid_slope(dy, y) = dy * y * (one(y) - y)
+
+"""The gradient before the activation: `dy` itself, or `memory` filled."""
+function before(act::Activation, memory::Buffer{T,N}, dy::Array{T,N}, y::Array{T,N}) where {T,N}
+    act == IDENTITY && return dy
+    dz = sized!(memory, size(dy))
+    a, b, c = vec(dz), vec(dy), vec(y)
+    act == RELU ? map_into!(relu_slope, a, b, c) : act == TANH ? map_into!(tanh_slope, a, b, c) : map_into!(sigmoid_slope, a, b, c)
+    return dz
+end
+
+"""db += the sum of dz over its columns"""
+function add_rows!(db::Vector{T}, dz::Matrix{T}) where {T}
+    for j in axes(dz, 2)
+        @inbounds @simd for i in axes(dz, 1)
+            db[i] += dz[i, j]
+        end
+    end
+end

@@ -1,0 +1,109 @@
+# All pooling is one thing: for each space axis a list of windows (ranges cut to what is inside), and the largest or the
+# mean of each box. Windows of a size, with strides and padding, and torch's adaptive bins only differ in that list.
+# The place of the largest is kept, so that the backward pass does not look for it again.
+
+struct Pool{T}
+    largest::Bool
+    whole::Int  # what a mean divides by; 0: the size of the box
+    windows::Any  # lengths of the space axes -> windows of each
+    activation::Activation
+    y::Buffer{T,4}
+    places::Buffer{Int32,4}
+    dz::Buffer{T,4}
+    dx::Buffer{T,4}
+end
+
+Pool{T}(largest, whole, windows, activation) where {T} =
+    Pool{T}(largest, whole, windows, activation, Buffer{T,4}(), Buffer{Int32,4}(), Buffer{T,4}(), Buffer{T,4}())
+
+function fixed_windows(a)
+    window, strides, padding = space_order(a["pool_size"]), space_order(a["strides"]), flat_padding(a["padding"])
+    return lengths -> [pool_windows(lengths[d], window[d], strides[d], padding[2d-1], padding[2d]) for d in eachindex(lengths)]
+end
+
+function adaptive_windows(a)
+    sizes = space_order(a["size"])
+    return lengths -> [adaptive_bins(lengths[d], sizes[d]) for d in eachindex(lengths)]
+end
+
+BUILDERS["max_pool"] = (T, step, weights, activation) -> Pool{T}(true, 0, fixed_windows(step.attrs), activation)
+BUILDERS["avg_pool"] = (T, step, weights, activation) ->
+    Pool{T}(false, step.attrs["include_padding"] ? prod(step.attrs["pool_size"]) : 0, fixed_windows(step.attrs), activation)
+BUILDERS["adaptive_max_pool"] = (T, step, weights, activation) -> Pool{T}(true, 0, adaptive_windows(step.attrs), activation)
+BUILDERS["adaptive_avg_pool"] = (T, step, weights, activation) -> Pool{T}(false, 0, adaptive_windows(step.attrs), activation)
+
+const Windows = Vector{UnitRange{Int}}
+
+"""Three space axes and one of planes, whatever there was."""
+function as_planes(x::Array{T,N}) where {T,N}
+    space = size(x)[1:N-2]
+    return reshape(x, (space..., ntuple(_ -> 1, 5 - N)..., size(x, N - 1) * size(x, N)))::Array{T,4}
+end
+
+function forward(op::Pool{T}, mode::Mode, x::Array{T,N}) where {T,N}
+    found = op.windows(size(x)[1:N-2])::Vector{Windows}
+    windows = (ntuple(d -> d <= N - 2 ? found[d] : [1:1], 3))::NTuple{3,Windows}
+    planes = as_planes(x)
+    out = (map(length, windows)..., size(planes, 4))
+    y, places = sized!(op.y, out), sized!(op.places, op.largest ? out : (0, 0, 0, 0))
+    op.largest ? largest!(y, places, planes, windows) : means!(y, planes, windows, op.whole)
+    activate!(op.activation, y)
+    return reshape(y, (out[1:N-2]..., size(x, N - 1), size(x, N))), (y, places, windows, size(planes), size(x))
+end
+
+function largest!(y::Array{T,4}, places::Array{Int32,4}, x::Array{T,4}, (A, B, C)::NTuple{3,Windows}) where {T}
+    W, H, D, P = size(x)
+    for p in 1:P
+        for c in eachindex(C), b in eachindex(B), a in eachindex(A)
+            best, place = typemin(T), 0
+            for k in C[c], j in B[b]
+                base = ((k - 1) * H + j - 1) * W
+                for i in A[a]
+                    v = @inbounds x[(p-1)*W*H*D+base+i]
+                    (v > best || v != v || place == 0) && (best = v; place = base + i)
+                end
+            end
+            @inbounds y[a, b, c, p] = best
+            @inbounds places[a, b, c, p] = place
+        end
+    end
+end
+
+function means!(y::Array{T,4}, x::Array{T,4}, (A, B, C)::NTuple{3,Windows}, whole::Int) where {T}
+    for p in axes(x, 4), c in eachindex(C), b in eachindex(B), a in eachindex(A)
+        total = zero(T)
+        for k in C[c], j in B[b]
+            @inbounds for i in A[a]
+                total += x[i, j, k, p]
+            end
+        end
+        @inbounds y[a, b, c, p] = total / T(whole == 0 ? length(A[a]) * length(B[b]) * length(C[c]) : whole)
+    end
+end
+
+function backward(op::Pool{T}, (y, places, windows, planes, shape), dy::Array{T}, want::Int) where {T}
+    dz = before(op.activation, op.dz, reshape(dy, size(y)), y)
+    dx = fill!(sized!(op.dx, planes), zero(T))
+    op.largest ? scatter_places!(dx, dz, places) : share!(dx, dz, windows, op.whole)
+    return (reshape(dx, shape),)
+end
+
+function scatter_places!(dx::Array{T,4}, dz::Array{T,4}, places::Array{Int32,4}) where {T}
+    plane, out = prod(size(dx)[1:3]), prod(size(dz)[1:3])
+    for p in axes(dz, 4)
+        @inbounds for i in (p-1)*out+1:p*out
+            places[i] > 0 && (dx[(p-1)*plane+places[i]] += dz[i])  # 0: a window of padding only
+        end
+    end
+end
+
+function share!(dx::Array{T,4}, dz::Array{T,4}, (A, B, C)::NTuple{3,Windows}, whole::Int) where {T}
+    for p in axes(dz, 4), c in eachindex(C), b in eachindex(B), a in eachindex(A)
+        d = @inbounds dz[a, b, c, p] / T(whole == 0 ? length(A[a]) * length(B[b]) * length(C[c]) : whole)
+        for k in C[c], j in B[b]
+            @inbounds @simd for i in A[a]
+                dx[i, j, k, p] += d
+            end
+        end
+    end
+end

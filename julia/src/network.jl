@@ -1,0 +1,149 @@
+# Parameters, the programs that use them, and the sessions that train them. One session at a time says what is trained.
+
+"""Parameters by path, lowered plans, and how they run."""
+mutable struct ModuleHandle
+    const weights::Dict{String,Any}
+    const programs::Vector{Any}
+    const mode::Mode
+    active::Any
+    version::Int
+end
+
+ModuleHandle(weights, seed::Integer) = ModuleHandle(weights, [], Mode(seed), nothing, 0)
+
+"""Lower a plan; its number."""
+function add_program!(m::ModuleHandle, plan::Plan)
+    push!(m.programs, lowered(plan.T, plan, m.weights))
+    return length(m.programs)
+end
+
+function lowered(::Type{T}, plan::Plan, weights) where {T}
+    own = Dict{String,Weight{T}}()
+    for s in plan.steps, path in values(s.params)
+        w = get(weights, path, nothing)
+        w === nothing && continue
+        w isa Weight{T} || throw(PlanError("parameter $path is $(eltype(w.values)), the plan is $T"))
+        own[path] = w
+    end
+    return Program{T}(plan, own)
+end
+
+function program(m::ModuleHandle, number::Integer)
+    found = 1 <= number <= length(m.programs) ? m.programs[number] : nothing
+    return found === nothing ? throw(PlanError("there is no plan $number")) : found
+end
+
+"""The outputs, as arrays of their own."""
+function outputs(p::Program)
+    return Any[dense(p.registers[number]) for number in p.plan.outputs]
+end
+dense(x::Number) = fill(x)
+dense(x::Array) = copy(x)
+
+"""Training: an optimiser, its slots, and what stays frozen."""
+mutable struct Session
+    const owner::ModuleHandle
+    const rule::Optimiser
+    const frozen::Set{String}
+    const slots::Dict{String,Any}
+    steps::Int
+    failed::Vector{Any}
+end
+
+Session(m::ModuleHandle, rule::Optimiser, frozen) = Session(m, rule, Set{String}(frozen), Dict{String,Any}(), 0, [])
+
+"""Make this session the one whose weights are trained."""
+function activate!(s::Session)
+    m = s.owner
+    m.active === s && return m
+    for w in values(m.weights)
+        w.trained = w.role == "weight" && eltype(w.values) <: AbstractFloat && !(w.path in s.frozen)
+    end
+    m.active = s
+    m.version += 1
+    return m
+end
+
+"""The optimiser's vectors for a weight, zero at first."""
+function slots!(s::Session, w::Weight{T}) where {T}
+    found = get(s.slots, w.path, nothing)
+    found === nothing || return found::Vector{Vector{T}}
+    return s.slots[w.path] = [zeros(T, length(w.values)) for _ in slot_names(s.rule)]
+end
+
+"""One update of everything that the last backward pass reached."""
+apply!(s::Session, p::Program) = (s.steps += 1; apply_rule!(s.rule, s, p))
+
+function apply_rule!(rule::O, s::Session, p::Program{T}) where {O,T}
+    for w in p.weights
+        w.trained && !w.fresh && update!(rule, w.values, w.gradient, slots!(s, w), s.steps)
+    end
+end
+
+"""One batch: forward, and backward and update when `train`. False when the loss is not finite and `finite` forbids it."""
+function one_step!(s::Session, p::Program, arrays, train::Bool, finite::Bool, numbers)
+    m = s.owner
+    m.mode.training = train
+    forward!(p, m.mode, arrays)
+    values!(numbers, p)
+    train || return true
+    finite && !isfinite(numbers[1]) && return false
+    backward!(p, route!(p, m.version))
+    apply!(s, p)
+    return true
+end
+
+"""Values, gradients by path, and by input; nothing changes, random numbers and running averages included."""
+function gradients!(s::Session, p::Program, arrays)
+    m = activate!(s)
+    mode, random = m.mode, copy(m.mode.random)
+    numbers = zeros(length(p.plan.outputs))
+    try
+        mode.training, mode.moving = true, false
+        forward!(p, mode, arrays)
+        values!(numbers, p)
+        backward!(p, route!(p, m.version, true))
+    finally
+        mode.training, mode.moving = false, true
+        copy!(mode.random, random)
+    end
+    by_path = Dict{String,Any}(w.path => w.fresh ? zeros(eltype(w.values), w.size) : reshape(copy(w.gradient), w.size) for w in p.weights if w.trained)
+    by_input = Any[input_slope(p, i) for i in p.plan.inputs]
+    return numbers, by_path, by_input
+end
+
+function input_slope(p::Program{T}, input::PlanInput) where {T}
+    startswith(input.dtype, "float") || return nothing
+    found = p.slopes[input.id]
+    return found === nothing ? zeros(T, size(p.registers[input.id])) : copy(found)
+end
+
+"""The words of a random generator."""
+random_words(r::Xoshiro) = UInt64[getfield(r, f) for f in fieldnames(Xoshiro)]
+function set_random_words!(r::Xoshiro, words)
+    for (f, w) in zip(fieldnames(Xoshiro), words)
+        setfield!(r, f, UInt64(w))
+    end
+end
+
+"""Everything that training goes on from, except the parameters."""
+function session_state(s::Session)
+    found = Dict{String,Any}("step" => fill(Int64(s.steps)), "random" => random_words(s.owner.mode.random))
+    for (path, slots) in s.slots, (name, v) in zip(slot_names(s.rule), slots)
+        found["$path/$name"] = reshape(v, s.owner.weights[path].size)
+    end
+    return found
+end
+
+"""Go on from a state: arrays by name, which are copied."""
+function load_session!(s::Session, state::AbstractDict)
+    empty!(s.slots)
+    s.steps = Int(only(state["step"]))
+    haskey(state, "random") && set_random_words!(s.owner.mode.random, state["random"])
+    for (path, w) in s.owner.weights
+        names = slot_names(s.rule)
+        isempty(names) || !all(n -> haskey(state, "$path/$n"), names) && continue
+        s.slots[path] = [Vector{eltype(w.values)}(vec(state["$path/$n"])) for n in names]
+    end
+    return nothing
+end

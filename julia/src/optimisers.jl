@@ -1,0 +1,130 @@
+# Optimisers: the formulas of Python's optimisers.py, each as one loop over a parameter, its gradient and its slots.
+# Numbers that depend on the step are computed in Float64 and then rounded once, as there.
+
+abstract type Optimiser end
+
+"""Read by name from a specification; names, slots and loops are below."""
+struct Rule{K} <: Optimiser
+    lr::Float64
+    gclip::Float64
+    more::Dict{String,Float64}
+end
+
+const RULES = Dict(
+    "sgd" => (), "momentum" => ("velocity",), "nesterov" => ("velocity",), "adagrad" => ("square_sum",), "rmsprop" => ("square_mean",),
+    "adadelta" => ("delta_mean", "square_mean"), "adam" => ("mean", "square_mean"), "adamw" => ("mean", "square_mean"), "adamax" => ("mean", "largest"),
+)
+const DEFAULTS = Dict(
+    "sgd" => (lr=0.01,), "momentum" => (lr=0.05, gamma=0.95), "nesterov" => (lr=0.05, gamma=0.95), "adagrad" => (lr=0.05, eps=1e-6),
+    "rmsprop" => (lr=0.01, rho=0.9, eps=1e-6), "adadelta" => (lr=1.0, rho=0.9, eps=1e-6), "adam" => (lr=0.001, beta1=0.9, beta2=0.999, eps=1e-8),
+    "adamw" => (lr=0.001, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.01), "adamax" => (lr=0.002, beta1=0.9, beta2=0.999, eps=1e-8),
+)
+
+"""    optimiser(kind; numbers...) -> Optimiser, with the defaults of the Python side"""
+function optimiser(kind::AbstractString; gclip=0.0, numbers...)
+    haskey(RULES, kind) || throw(PlanError("optimiser $kind is not known; there are $(join(sort!(collect(keys(RULES))), ", "))"))
+    unknown = setdiff(keys(numbers), keys(DEFAULTS[kind]))
+    isempty(unknown) || throw(PlanError("optimiser $kind has no $(join(unknown, ", "))"))
+    all_ = merge(DEFAULTS[kind], NamedTuple(numbers))
+    more = Dict{String,Float64}(String(k) => Float64(v) for (k, v) in pairs(all_))
+    return Rule{Symbol(kind)}(Float64(all_.lr), Float64(gclip), more)
+end
+
+"""From {"kind": "adam", "lr": 0.001, ...}."""
+function read_optimiser(text::AbstractString)
+    data = parse_json(text)
+    return optimiser(data["kind"]; (Symbol(k) => v for (k, v) in data if k != "kind" && v !== nothing)...)
+end
+
+slot_names(::Rule{K}) where {K} = RULES[String(K)]
+
+"""g, no longer than `gclip`."""
+function clip!(o::Rule, g::Vector{T}) where {T}
+    o.gclip == 0 && return g
+    norm = T(sqrt(sum(abs2 ∘ Float64, g)))
+    norm > T(o.gclip) && map_into!(*, g, g, Same(T(o.gclip) / norm))
+    return g
+end
+
+"""Change p and the slots by gradient g at step `k` (from 1)."""
+function update!(o::Rule, p::Vector{T}, g::Vector{T}, slots::Vector{Vector{T}}, k::Int) where {T}
+    rule!(o, p, clip!(o, g), slots, k)
+    return nothing
+end
+
+function rule!(o::Rule{:sgd}, p::Vector{T}, g, slots, k) where {T}
+    lr = T(o.lr)
+    @inbounds @simd for i in eachindex(p, g)
+        p[i] -= g[i] * lr
+    end
+end
+
+function rule!(o::Rule{:momentum}, p::Vector{T}, g, slots, k) where {T}
+    lr, gamma, v = T(o.lr), T(o.more["gamma"]), slots[1]
+    @inbounds @simd ivdep for i in eachindex(p, g, v)
+        v[i] = v[i] * gamma - g[i] * lr
+        p[i] += v[i]
+    end
+end
+
+function rule!(o::Rule{:nesterov}, p::Vector{T}, g, slots, k) where {T}
+    lr, gamma, ahead, v = T(o.lr), T(o.more["gamma"]), T(1 + o.more["gamma"]), slots[1]
+    @inbounds @simd ivdep for i in eachindex(p, g, v)
+        old = v[i]
+        v[i] = old * gamma - g[i] * lr
+        p[i] = p[i] + v[i] * ahead - old * gamma
+    end
+end
+
+function rule!(o::Rule{:adagrad}, p::Vector{T}, g, slots, k) where {T}
+    lr, eps, s = T(o.lr), T(o.more["eps"]), slots[1]
+    @inbounds @simd ivdep for i in eachindex(p, g, s)
+        s[i] += g[i] * g[i]
+        p[i] -= g[i] * lr / sqrt(s[i] + eps)
+    end
+end
+
+function rule!(o::Rule{:rmsprop}, p::Vector{T}, g, slots, k) where {T}
+    lr, eps, rho, rest, s = T(o.lr), T(o.more["eps"]), T(o.more["rho"]), T(1 - o.more["rho"]), slots[1]
+    @inbounds @simd ivdep for i in eachindex(p, g, s)
+        s[i] = s[i] * rho + g[i] * g[i] * rest
+        p[i] -= g[i] * lr / sqrt(s[i] + eps)
+    end
+end
+
+function rule!(o::Rule{:adadelta}, p::Vector{T}, g, slots, k) where {T}
+    lr, eps, rho, rest = T(o.lr), T(o.more["eps"]), T(o.more["rho"]), T(1 - o.more["rho"])
+    deltas, squares = slots
+    @inbounds @simd ivdep for i in eachindex(p, g, deltas, squares)
+        squares[i] = squares[i] * rho + g[i] * g[i] * rest
+        d = g[i] * sqrt(deltas[i] + eps) / sqrt(squares[i] + eps)
+        deltas[i] = deltas[i] * rho + d * d * rest
+        p[i] -= d * lr
+    end
+end
+
+function rule!(o::Rule{K}, p::Vector{T}, g, slots, k) where {K,T}
+    K === :adam || K === :adamw || throw(PlanError("optimiser $K is not known"))
+    b1, b2, lr, eps = o.more["beta1"], o.more["beta2"], T(o.lr), T(o.more["eps"])
+    beta1, rest1, beta2, rest2 = T(b1), T(1 - b1), T(b2), T(1 - b2)
+    up1, up2 = T(1 / (1 - b1^k)), T(1 / (1 - b2^k))
+    decay = K === :adamw ? T(o.lr * o.more["weight_decay"]) : zero(T)
+    m, v = slots
+    @inbounds @simd ivdep for i in eachindex(p, g, m, v)
+        m[i] = m[i] * beta1 + g[i] * rest1
+        v[i] = v[i] * beta2 + g[i] * g[i] * rest2
+        q = p[i] - p[i] * decay
+        p[i] = q - lr * (m[i] * up1) / (sqrt(v[i] * up2) + eps)
+    end
+end
+
+function rule!(o::Rule{:adamax}, p::Vector{T}, g, slots, k) where {T}
+    b1, beta2, eps = o.more["beta1"], T(o.more["beta2"]), T(o.more["eps"])
+    beta1, rest1, lr = T(b1), T(1 - b1), T(o.lr / (1 - b1^k))
+    m, u = slots
+    @inbounds @simd ivdep for i in eachindex(p, g, m, u)
+        m[i] = m[i] * beta1 + g[i] * rest1
+        u[i] = max(u[i] * beta2, abs(g[i]))
+        p[i] -= m[i] * lr / (u[i] + eps)
+    end
+end

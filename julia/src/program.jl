@@ -1,0 +1,181 @@
+# A program is a flat vector of steps over registers, never one big type: what has to be compiled is a kind of step, once,
+# when the package is installed. Each step is an op with
+#
+#     forward(op, mode, xs...) -> (y, tape)
+#     backward(op, tape, dy, want) -> gradients of xs, in a tuple     (bit k of `want`: input k is asked for)
+#
+# and adds the gradients of its own parameters to their memory. The backward pass walks the vector from the end, over
+# the steps between the first output (the loss) and what is trained.
+
+struct Step
+    op::Any
+    name::String
+    path::String
+    inputs::Vector{Int}
+    output::Int
+    weights::Vector{Any}
+end
+
+"""What to do in the backward pass: for each step, from the last, which inputs want a gradient."""
+struct Route
+    steps::Vector{Tuple{Int,Int}}
+    version::Int
+end
+
+mutable struct Program{T}
+    const plan::Plan
+    const steps::Vector{Step}
+    const registers::Vector{Any}
+    const tapes::Vector{Any}
+    const slopes::Vector{Any}
+    const weights::Vector{Weight{T}}
+    const needed::Vector{Bool}
+    by_weights::Route
+    by_inputs::Route
+end
+
+"""kind of step => function (T, step, weights by name, activation) that makes its op. Engines add to it when they are loaded."""
+const BUILDERS = Dict{String,Any}()
+
+"""The step kinds that can be run now."""
+supported() = sort!(collect(keys(BUILDERS)))
+
+"""Whether gradients go through an op."""
+differentiable(op) = true
+
+function Program{T}(plan::Plan, parameters::Dict{String,Weight{T}}) where {T}
+    registers = Vector{Any}(nothing, plan.count)
+    steps = Step[]
+    for s in plan.steps
+        lower!(steps, registers, T, s, parameters)
+    end
+    for (number, value) in plan.constants
+        registers[number] = value
+    end
+    weights = unique(Weight{T}[w for s in steps for w in s.weights])
+    needed = ancestors(steps, plan.outputs)
+    count = length(registers)
+    return Program{T}(plan, steps, registers, Vector{Any}(nothing, length(steps)), Vector{Any}(nothing, count), weights, needed, Route([], -1), Route([], -1))
+end
+
+function lower!(steps, registers, ::Type{T}, s::PlanStep, parameters) where {T}
+    haskey(BUILDERS, s.op) || throw(UnsupportedStep(s.op, s.path))
+    weights = Dict{String,Weight{T}}()
+    for (name, path) in s.params
+        weights[name] = get(() -> throw(PlanError("$(s.path) $(s.op): no parameter $path was given")), parameters, path)
+    end
+    fused = s.op in FUSING && haskey(ACTIVATIONS, s.activation)
+    activation = fused ? ACTIVATIONS[s.activation] : IDENTITY
+    op = BUILDERS[s.op](T, s, weights, activation)
+    used = Any[weights[name] for name in sort!(collect(keys(weights)))]
+    apart = !fused && s.activation != "identity"
+    output = apart ? length(push!(registers, nothing)) : s.output
+    push!(steps, Step(op, s.op, s.path, s.inputs, output, used))
+    apart && push!(steps, Step(BUILDERS[s.activation](T, s, weights, IDENTITY), s.activation, s.path, [output], s.output, []))
+    return nothing
+end
+
+"""Which steps the first output depends on."""
+function ancestors(steps, outputs)
+    found, wanted = fill(false, length(steps)), Set(outputs[1:min(1, end)])
+    for k in length(steps):-1:1
+        if steps[k].output in wanted
+            found[k] = true
+            union!(wanted, steps[k].inputs)
+        end
+    end
+    return found
+end
+
+"""Run all steps on these inputs. Errors: StepError, which names the step."""
+function forward!(p::Program, mode::Mode, arrays)
+    length(arrays) == length(p.plan.inputs) || throw(PlanError("expected $(length(p.plan.inputs)) arrays, received $(length(arrays))"))
+    registers = p.registers
+    for (input, a) in zip(p.plan.inputs, arrays)
+        registers[input.id] = a
+    end
+    k = 0
+    try
+        while k < length(p.steps)
+            k += 1
+            s = p.steps[k]
+            registers[s.output], p.tapes[k] = run_forward(s.op, mode, registers, s.inputs)::Tuple{Any,Any}
+        end
+    catch error
+        relabel(error, p.steps[k])
+    end
+    return nothing
+end
+
+relabel(error, s::Step) = error isa InterruptException ? rethrow() : throw(StepError(s.path, s.name, error))
+
+function run_forward(op, mode, registers, inputs)
+    n = length(inputs)
+    n == 1 && return forward(op, mode, registers[inputs[1]])
+    n == 2 && return forward(op, mode, registers[inputs[1]], registers[inputs[2]])
+    return forward(op, mode, (registers[i] for i in inputs)...)
+end
+
+"""The route for what is trained now (and for all float inputs when `inputs`); made again when `version` is another one."""
+function route!(p::Program, version::Int, inputs::Bool=false)
+    old = inputs ? p.by_inputs : p.by_weights
+    old.version == version && return old
+    flows = Set(inputs ? [i.id for i in p.plan.inputs if startswith(i.dtype, "float")] : Int[])
+    steps = Tuple{Int,Int}[]
+    for (k, s) in enumerate(p.steps)
+        p.needed[k] && differentiable(s.op) || continue
+        want = sum(1 << (i - 1) for (i, r) in enumerate(s.inputs) if r in flows; init=0)
+        want == 0 && !any(trained, s.weights) && continue
+        push!(flows, s.output)
+        push!(steps, (k, want))
+    end
+    found = Route(reverse!(steps), version)
+    inputs ? (p.by_inputs = found) : (p.by_weights = found)
+    return found
+end
+
+"""Gradients of the first output, into the weights' memory and `p.slopes`."""
+function backward!(p::Program{T}, route::Route) where {T}
+    fill!(p.slopes, nothing)
+    for w in p.weights
+        w.fresh = true
+    end
+    isempty(p.plan.outputs) && return nothing
+    first_output = p.plan.outputs[1]
+    p.slopes[first_output] = fill!(similar(p.registers[first_output]::Array, T), one(T))
+    k = 0
+    try
+        for (j, want) in route.steps
+            k = j
+            s = p.steps[k]
+            dy = p.slopes[s.output]
+            dy === nothing && continue
+            found = backward(s.op, p.tapes[k], dy, want)::Tuple
+            want == 0 || collect_slopes!(p.slopes, s.inputs, found, want)
+        end
+    catch error
+        relabel(error, p.steps[k])
+    end
+    return nothing
+end
+
+function collect_slopes!(slopes, inputs, found::Tuple, want::Int)
+    for i in eachindex(inputs)
+        (want >> (i - 1)) & 1 == 1 || continue
+        old = slopes[inputs[i]]
+        slopes[inputs[i]] = old === nothing ? found[i] : old + found[i]
+    end
+end
+
+wanted(want::Int, k::Int) = (want >> (k - 1)) & 1 == 1
+
+"""The first output and the others as numbers."""
+function values!(numbers::AbstractVector{Float64}, p::Program)
+    for (i, number) in enumerate(p.plan.outputs)
+        numbers[i] = number_of(p.registers[number])
+    end
+    return numbers
+end
+
+number_of(x::Number) = Float64(x)
+number_of(x::Array) = length(x) == 1 ? Float64(@inbounds x[1]) : throw(PlanError("expected one number, received size $(size(x))"))

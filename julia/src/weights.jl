@@ -1,0 +1,68 @@
+# Parameters and buffers. A parameter is a Julia array over memory that Python owns, and is changed in place. Buffers are
+# kept by the step that fills them, for two sizes: that of the batches, and that of the last, smaller batch.
+
+"""A parameter: its values, its gradient, whether this session trains it, and whether this pass has not reached it yet."""
+mutable struct Weight{T}
+    const path::String
+    const role::String
+    const size::Dims
+    const values::Vector{T}
+    gradient::Vector{T}
+    trained::Bool
+    fresh::Bool
+end
+
+Weight(path, role, array::Array{T}) where {T} = Weight{T}(path, role, size(array), vec(array), T[], false, true)
+
+"""The values in their size."""
+array(w::Weight) = reshape(w.values, w.size)
+matrix(w::Weight) = reshape(w.values, (w.size[1], prod(w.size[2:end])))::Matrix
+vector(::Nothing) = nothing
+vector(w::Weight) = w.values
+
+trained(::Nothing) = false
+trained(w::Weight) = w.trained
+
+"""The gradient's memory, and what its old content counts: nothing the first time in a pass, all of it afterwards."""
+function gradient!(w::Weight{T}) where {T}
+    length(w.gradient) == length(w.values) || (w.gradient = Vector{T}(undef, length(w.values)))
+    keep = w.fresh ? zero(T) : one(T)
+    w.fresh = false
+    return w.gradient, keep
+end
+
+"""The gradient's memory, zero the first time in a pass: for loops that add to it."""
+function summed!(w::Weight{T}) where {T}
+    g, keep = gradient!(w)
+    keep == 0 && fill!(g, zero(T))
+    return g
+end
+
+"""An array that is used again for the same size."""
+mutable struct Buffer{T,N}
+    one::Array{T,N}
+    two::Array{T,N}
+end
+
+Buffer{T,N}() where {T,N} = (none = Array{T,N}(undef, ntuple(_ -> 0, N)); Buffer{T,N}(none, none))
+
+function sized!(b::Buffer{T,N}, size_::NTuple{N,Int}) where {T,N}
+    size(b.one) == size_ && return b.one
+    b.one, b.two = b.two, b.one
+    size(b.one) == size_ || (b.one = Array{T,N}(undef, size_))
+    return b.one
+end
+
+sized!(b::Buffer{T,N}, lengths::Int...) where {T,N} = sized!(b, lengths)
+
+"""How a program runs: training or not, whether running averages move, and the random numbers of dropout."""
+mutable struct Mode
+    training::Bool
+    moving::Bool
+    random::Xoshiro
+end
+
+Mode(seed::Integer) = Mode(false, true, Xoshiro(seed))
+
+"""c = alpha op(a) op(b) + beta c, straight to BLAS."""
+multiply!(c, ta::Char, tb::Char, a, b, beta::T=zero(eltype(c))) where {T} = BLAS.gemm!(ta, tb, one(T), a, b, beta, c)
