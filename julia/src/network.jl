@@ -68,7 +68,7 @@ end
 function slots!(s::Session, w::Weight{T}) where {T}
     found = get(s.slots, w.path, nothing)
     found === nothing || return found::Vector{Vector{T}}
-    return s.slots[w.path] = [zeros(T, length(w.values)) for _ in slot_names(s.rule)]
+    return s.slots[w.path] = Vector{T}[zeros(T, length(w.values)) for _ in slot_names(s.rule)]
 end
 
 """One update of everything that the last backward pass reached."""
@@ -143,7 +143,7 @@ function load_session!(s::Session, state::AbstractDict)
     for (path, w) in s.owner.weights
         names = slot_names(s.rule)
         isempty(names) || !all(n -> haskey(state, "$path/$n"), names) && continue
-        s.slots[path] = [Vector{eltype(w.values)}(vec(state["$path/$n"])) for n in names]
+        s.slots[path] = Vector{eltype(w.values)}[copy(vec(state["$path/$n"])) for n in names]
     end
     return nothing
 end

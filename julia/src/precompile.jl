@@ -1,1 +1,1 @@
-# (to come)
+precompile_engine(build) = nothing

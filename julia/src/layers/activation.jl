@@ -50,3 +50,31 @@ function add_rows!(db::Vector{T}, dz::Matrix{T}) where {T}
         end
     end
 end
+
+"""y[space, c, n] = act(y + b[c]), whatever the number of space axes"""
+function biased_channels!(act::Activation, y::Array{T,N}, b::Vector{T}) where {T,N}
+    z = reshape(y, split_size(size(y), N - 1))
+    act == RELU ? channels!(relu, z, b) : act == TANH ? channels!(tanh_, z, b) : act == SIGMOID ? channels!(sigmoid, z, b) : channels!(identity, z, b)
+    return y
+end
+
+function channels!(f::F, y::Array{T,3}, b::Vector{T}) where {F,T}
+    for n in axes(y, 3), c in axes(y, 2)
+        shift = b[c]
+        @inbounds @simd for s in axes(y, 1)
+            y[s, c, n] = f(y[s, c, n] + shift)
+        end
+    end
+end
+
+"""db += the sum of dz over everything but its channels"""
+function add_channels!(db::Vector{T}, dz::Array{T,N}) where {T,N}
+    z = reshape(dz, split_size(size(dz), N - 1))
+    for n in axes(z, 3), c in axes(z, 2)
+        total = zero(T)
+        @inbounds @simd for s in axes(z, 1)
+            total += z[s, c, n]
+        end
+        db[c] += total
+    end
+end
