@@ -50,7 +50,7 @@ _NAMES = {
     ),
     "parameters": ("Parameter", "freeze_", "unfreeze_", "weights", "weights_"),
     "plan": ("Plan",),
-    "plots": ("plot_history", "plot_model"),
+    "plots": ("plot_history", "plot_mistakes", "plot_model"),
     "saving": ("load", "save"),
     "stopping": ("stop",),
     "table": ("summary",),

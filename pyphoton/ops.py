@@ -139,13 +139,14 @@ def _matmul(a: Shape, b: Shape) -> Shape:
 
 def _indexed(x: Shape, index: list[Any]) -> Shape:
     found = []
-    for fill in (83, 89):  # where the two answers differ, the length is unknown
+    for fill in (83, 89, 1):  # where the answers differ, the length is unknown
         lengths = tuple(fill if n is None else n for n in x)
         try:
             found.append(np.broadcast_to(np.int8(0), lengths)[to_index(index)].shape)
         except IndexError as error:
-            raise ShapeError("index", f"an index into {show(x)}", str(error)) from None
-    return tuple(m if m == n else None for m, n in zip(*found, strict=True))
+            if fill > 1:
+                raise ShapeError("index", f"an index into {show(x)}", str(error)) from None
+    return tuple(lengths[0] if len(set(lengths)) == 1 else None for lengths in zip(*found, strict=True))
 
 
 def to_index(index: list[Any]) -> tuple[Any, ...]:

@@ -151,10 +151,10 @@ def plot_model(model_or_workout: Any, path: str | Path | None = None, input_shap
     """
     network = model_or_workout.network if isinstance(model_or_workout, Workout) else network_of(model_or_workout)
     try:
-        plan = table._plan(network, input_shape)
+        plan = table.forward_plan(network, input_shape)
     except NotBuilt as error:
         raise NotBuilt("plot_model", hint=error.hint) from None
-    boxes = drawing.boxes_of(plan, table._layers(network.model, "", {}))
+    boxes = drawing.boxes_of(plan, table.layer_names(network.model))
     if find_spec("graphviz") and shutil.which("dot"):
         return drawing.digraph(boxes, path)
     left, right, height = drawing.arranged(boxes)

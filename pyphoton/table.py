@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pyphoton.errors import ArgumentError, NotBuilt
+from pyphoton.graph import root_path
 from pyphoton.layers.base import Layer
 from pyphoton.network import Network, network_of
 from pyphoton.plan import Plan
@@ -55,8 +56,8 @@ def summary(model: Any, input_shape: Any = None) -> Summary:
     needed when the model has not met data yet, and builds it. Errors: NotBuilt without it; ShapeError.
     """
     network = model.network if isinstance(model, Workout) else network_of(model)
-    made = _plan(network, input_shape)
-    found = _layers(network.model, "", {})
+    made = forward_plan(network, input_shape)
+    found = layer_names(network.model)
     seen: set[str] = set()
     rows = []
     for step in made.steps:
@@ -69,7 +70,8 @@ def summary(model: Any, input_shape: Any = None) -> Summary:
     return Summary(tuple(rows), sum(p.value.size for p in owned), trained, network.backend.name)
 
 
-def _plan(network: Network, input_shape: Any) -> Plan:
+def forward_plan(network: Network, input_shape: Any) -> Plan:
+    """The plan of a network's model for the inputs that it met, or for `input_shape`. Errors: NotBuilt, ArgumentError, ShapeError."""
     if input_shape is None:
         shapes: list[Shape] = list(network.met.shapes) if network.met else []
         if not shapes:
@@ -89,15 +91,21 @@ def _shape(given: Any) -> Shape:
     return shape
 
 
-def _layers(owner: Any, path: str, found: dict[str, str]) -> dict[str, str]:
+def layer_names(model: Any) -> dict[str, str]:
+    """What stands at each path of a model: layers as they were written, functions by name."""
+    root = root_path(model)
+    if isinstance(model, Layer) and model.kind:
+        return {root: repr(model)}
+    return _names(model, root, {})
+
+
+def _names(owner: Any, path: str, found: dict[str, str]) -> dict[str, str]:
     for name, child in children(owner).items():
         own = getattr(child, "name", None)
         full = f"{path}.{own or name}" if path else str(own or name)
         leaf = isinstance(child, Layer) and not children(child)
         found[full] = repr(child) if leaf else str(getattr(child, "__name__", type(child).__name__))
-        _layers(child, full, found)
-    if not path and isinstance(owner, Layer) and owner.kind:
-        found[owner.name or owner.kind] = repr(owner)
+        _names(child, full, found)
     return found
 
 

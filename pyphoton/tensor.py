@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pyphoton.layers.base import Layer
 
 _clock = itertools.count()
+MIXING = frozenset({"add", "sub", "mul", "pow", "mod", "maximum", "minimum", "where"})
 KNOWN = "Use Python's operators, the methods of the tensor, or pyphoton's functions, so that every backend can run it."
 
 
@@ -214,9 +215,7 @@ def apply(op: str, *inputs: Any, **attrs: Any) -> Any:
     if not any(isinstance(i, Tensor) for i in inputs):
         return rule.numpy(*inputs, **attrs)
     known = tuple(i if isinstance(i, Tensor | bool | int | float) else _constant(i) for i in inputs)
-    if rule.dtype == "float":
-        whole = tuple(isinstance(i, Tensor) and not i.dtype.startswith("float") for i in known)
-        known = tuple(apply("cast", i, dtype="float32") if w else i for i, w in zip(known, whole, strict=True))
+    known = _promoted(rule, known)
     try:
         shape = rule.infer(*(i.shape if isinstance(i, Tensor | np.ndarray) else () for i in known), **attrs)
     except ShapeError as error:
@@ -225,6 +224,20 @@ def apply(op: str, *inputs: Any, **attrs: Any) -> Any:
     node = Node(op, known, attrs, path=where_path())
     node.outputs = (Tensor(shape, _dtype(rule, known, attrs), node),)
     return node.outputs[0]
+
+
+def _promoted(rule: ops.Op, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Whole numbers and truth values as floats, where the result is a float: engines differ in what they would do."""
+    first = 1 if rule.name == "where" else 0
+    values = inputs[first:]
+    mixed = rule.name in MIXING and any(isinstance(i, float) or (isinstance(i, Tensor) and i.dtype.startswith("float")) for i in values)
+    if rule.dtype != "float" and not mixed:
+        return inputs
+    whole = tuple(isinstance(i, Tensor) and not i.dtype.startswith("float") for i in values)
+    values = tuple(apply("cast", i, dtype="float32") if w else i for i, w in zip(values, whole, strict=True))
+    if rule.name == "where" and not any(isinstance(i, Tensor) for i in values):
+        values = (np.asarray(values[0], dtype="float32"), values[1])
+    return (*inputs[:first], *values)
 
 
 def _constant(value: Any) -> Any:

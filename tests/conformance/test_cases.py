@@ -11,11 +11,11 @@ from known import on_every_backend
 import pyphoton.backends
 from pyphoton import layers, losses, metrics, ops, optimisers
 from pyphoton.backends import backends
-from pyphoton.backends.cases import CASES, OPTIMISERS, Case, floats
-from pyphoton.backends.conformance import check_backend
 from pyphoton.backends.numpy.layers import LAYERS
-from pyphoton.backends.problem import Problem, derivatives, difference
-from pyphoton.backends.sessions import SESSIONS
+from pyphoton.conformance import check_backend
+from pyphoton.conformance.cases import CASES, OPTIMISERS, Case, floats
+from pyphoton.conformance.problem import Problem, derivatives, difference
+from pyphoton.conformance.sessions import SESSIONS
 from pyphoton.description import Description
 
 

@@ -70,13 +70,16 @@ class NumpySession:
         """One pass without updates. Errors: Unsupported when asked to train."""
         if train:
             self._refuse("training")
-        rows, samples = [], []
+        rows: list[list[float]] = []
+        samples: list[int] = []
+        stopped = False
         for plan, arrays, count in cut(data):
             rows.append([float(v) for v in self.module.run(plan, arrays)])
             samples.append(count)
-            if interrupt is not None and interrupt[0]:
+            asked = every and len(rows) % every == 0 and hook is not None and hook(len(rows), tuple(rows[-1]))
+            if asked or (interrupt is not None and interrupt[0]):
+                stopped = len(rows) != data.count
                 break
-        stopped = bool(interrupt is not None and interrupt[0] and len(rows) != data.count)
         return Report(np.array(rows, dtype="float64"), np.array(samples, dtype="int64"), stopped=stopped)
 
     def gradient(self, plan: Plan, arrays: tuple[Any, ...]) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 
 from pyphoton import layers as L
 from pyphoton.activations import relu, sigmoid, tanh
-from pyphoton.backends.case import Table, floats, whole
+from pyphoton.conformance.case import Table, floats, whole
 from pyphoton.tensor import apply
 
 _SPACE = {1: (7,), 2: (5, 6), 3: (4, 3, 5)}

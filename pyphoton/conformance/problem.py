@@ -10,8 +10,8 @@ import numpy as np
 
 from pyphoton.backends import get_backend
 from pyphoton.backends.base import Module
-from pyphoton.backends.cases import Case, Numbers
 from pyphoton.backends.numpy.run import NumpyModule
+from pyphoton.conformance.cases import Case, Numbers
 from pyphoton.data.arrays import convert
 from pyphoton.graph import call, root_path, trace
 from pyphoton.plan import Plan, plan

@@ -5,9 +5,9 @@ Epsilons, biases and windows are larger and odder here than in real models, so t
 
 from __future__ import annotations
 
-from pyphoton.backends.case import Case, Numbers, floats, whole
-from pyphoton.backends.layer_cases import LAYERS
-from pyphoton.backends.primitive_cases import PRIMITIVES
+from pyphoton.conformance.case import Case, Numbers, floats, whole
+from pyphoton.conformance.layer_cases import LAYERS
+from pyphoton.conformance.primitive_cases import PRIMITIVES
 from pyphoton.optimisers import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, Momentum, Nesterov, Optimiser, Rmsprop
 
 CASES: dict[str, Case] = {case.name: case for case in (*LAYERS, *PRIMITIVES)}

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from pyphoton.backends.base import Stream
-from pyphoton.backends.cases import CASES, Case
-from pyphoton.backends.problem import Problem, derivatives, difference, largest, numeric_gradient
-from pyphoton.backends.sessions import SESSIONS, Found
+from pyphoton.conformance.cases import CASES, Case
+from pyphoton.conformance.problem import Problem, derivatives, difference, largest, numeric_gradient
+from pyphoton.conformance.sessions import SESSIONS, Found
 from pyphoton.errors import Unsupported
 from pyphoton.optimisers import SGD
 from pyphoton.plan import Plan

@@ -11,8 +11,8 @@ import numpy as np
 
 from pyphoton import layers as L
 from pyphoton.backends.base import Report, Stream, Whole
-from pyphoton.backends.cases import CASES, OPTIMISERS, Case, floats
-from pyphoton.backends.problem import Problem, difference, largest, numeric_gradient
+from pyphoton.conformance.cases import CASES, OPTIMISERS, Case, floats
+from pyphoton.conformance.problem import Problem, difference, largest, numeric_gradient
 from pyphoton.optimisers import SGD, Adam, Optimiser
 
 EXACT, CLOSE = 1e-12, 1e-6

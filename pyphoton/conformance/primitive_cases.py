@@ -7,7 +7,7 @@ from typing import Any
 
 from pyphoton import layers as L
 from pyphoton import losses, metrics
-from pyphoton.backends.case import Numbers, Table, floats, whole
+from pyphoton.conformance.case import Numbers, Table, floats, whole
 from pyphoton.graph import call
 from pyphoton.tensor import apply
 
