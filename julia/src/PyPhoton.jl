@@ -40,6 +40,7 @@ include("optimisers.jl")
 include("network.jl")
 include("train.jl")
 include("bridge.jl")
+include("sketch.jl")
 include("workout.jl")
 include("precompile.jl")
 

@@ -43,13 +43,13 @@ open_session(m::ModuleHandle, optimiser::String, frozen::String="[]") = Session(
 `spec` is {"plan", "arrays", "samples", "order": pointer to 0-based Int64 or null, "batch", "train", "every", "interrupt": pointer to a byte or null, "finite"}.
 values are (outputs, steps); `hook(steps, values)` and `poll()` may be `nothing`.
 """
-function epoch(s::Session, spec::String, hook=nothing, poll=nothing)
+function epoch(s::Session, spec::String, @nospecialize(hook=nothing), @nospecialize(poll=nothing))
     d = parse_json(spec)
-    samples = d["samples"]
+    samples = d["samples"]::Int
     order = d["order"] === nothing ? nothing : foreign(d["order"], [samples], "int64")::Vector{Int64}
     flag = Ptr{UInt8}(UInt(something(get(d, "interrupt", nothing), 0)))
-    r = run_epoch!(s, program(s.owner, d["plan"]), foreign(d["arrays"]), samples; order, batch=d["batch"], train=d["train"],
-        finite=get(d, "finite", true), every=get(d, "every", 0), hook, poll, interrupt=flag)
+    watch = Watch(get(d, "every", 0), hook, poll, flag)
+    r = run_epoch!(s, program(s.owner, d["plan"]), Epoch(foreign(d["arrays"]), samples, order, d["batch"]), d["train"], get(d, "finite", true), watch)
     return (r.values, r.samples, r.failed, r.stopped)
 end
 

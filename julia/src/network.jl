@@ -81,7 +81,7 @@ function apply_rule!(rule::O, s::Session, p::Program{T}) where {O,T}
 end
 
 """One batch: forward, and backward and update when `train`. False when the loss is not finite and `finite` forbids it."""
-function one_step!(s::Session, p::Program, arrays, train::Bool, finite::Bool, numbers)
+function one_step!(s::Session, p::Program, arrays, train::Bool, finite::Bool, numbers::Vector{Float64})
     m = s.owner
     m.mode.training = train
     forward!(p, m.mode, arrays)

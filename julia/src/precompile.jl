@@ -1,1 +1,165 @@
-precompile_engine(build) = nothing
+# A rehearsal while the package is installed: every stock layer, activation, loss and optimiser runs once on Float32, through
+# the functions that Python calls. What Julia compiles here is kept, so that no stock model waits for the compiler.
+
+"""Open, run, train, ask for gradients, save and go on: all that a model does, on made-up numbers."""
+function rehearse(text::String, rule="{\"kind\":\"sgd\"}"; samples=5)
+    plan = read_plan(text)
+    parameters, spec = module_spec(plan, size -> fill(0.1, size))
+    data = Any[rehearsal_array(i, plan.T, samples) for i in plan.inputs]
+    arrays, order = json([described(a) for a in data]), collect(Int64, 0:samples-1)
+    GC.@preserve parameters data order begin
+        m = open_module(spec)
+        id = add_plan(m, text)
+        run(m, id, arrays, false)
+        run(m, id, arrays, true)
+        s = open_session(m, rule, "[]")
+        for (train, sequence) in ((true, Int(UInt(pointer(order)))), (false, nothing))
+            epoch(s, json(Dict("plan" => id, "arrays" => [described(a) for a in data], "samples" => samples, "order" => sequence, "batch" => 2,
+                "train" => train, "every" => 1, "interrupt" => nothing, "finite" => false)), (k, v) -> false, () -> nothing)
+        end
+        step(s, id, arrays, true, false)
+        gradient(s, id, arrays)
+        kept = state(s)
+        load_state!(s, json([described(v; name=k) for (k, v) in kept]))
+        drop_plan(m, id)
+    end
+    return nothing
+end
+
+function rehearsal_array(i::PlanInput, ::Type{T}, samples) where {T}
+    size = julia_size([n === nothing ? samples : n for n in i.shape])
+    return startswith(i.dtype, "float") ? fill(T(0.5), size) : zeros(Int64, size)
+end
+
+"""A plan of one kind of layer on an input of this shape, and the mean of its squares. `build(sketch, x)` gives the layer's number."""
+function rehearse_layer(build, shape...; dtype="float32", rule="{\"kind\":\"sgd\"}")
+    s = Sketch()
+    x = input!(s, [nothing, shape...], dtype)
+    y = build(s, x)
+    loss = step!(s, "mean", step!(s, "square", y); rank=0)
+    rehearse(plan_text(s, loss), rule)
+end
+
+dense!(s, x, from, to; flatten=false, activation="identity") =
+    step!(s, "dense", x; attrs=Dict("flatten" => flatten), parameters=("kernel" => [from, to], "bias" => [to]), activation)
+
+function rehearse_layers()
+    for activation in ("identity", "relu", "tanh", "sigmoid", "softplus", "gelu", "swish", "selu")
+        rehearse_layer((s, x) -> dense!(s, x, 4, 3; activation), 4)
+    end
+    rehearse_layer((s, x) -> dense!(s, dense!(s, x, 12, 3; flatten=true, activation="relu"), 3, 2), 3, 2, 2)
+    rehearse_layer((s, x) -> dense!(s, x, 4, 3; activation="relu"), 2, 4)
+    rehearse_layer((s, x) -> dense!(s, step!(s, "embedding", x; rank=3, attrs=Dict("vocabulary" => 3), parameters=("table" => [3, 4],)), 8, 2; flatten=true), 2; dtype="int64")
+    for shape in ((3,), (3, 4), (3, 4, 4))
+        channels, last = shape[1], shape[end]
+        rank, weight = length(shape) + 1, ("kernel" => [prod(shape), 2], "bias" => [2])
+        for kind in (
+            (s, x) -> step!(s, "dropout", x; rank, attrs=Dict("rate" => 0.5)),
+            (s, x) -> step!(s, "batch_norm", x; rank, activation="relu", attrs=Dict("momentum" => 0.1, "epsilon" => 1e-5),
+                parameters=("scale" => [channels], "shift" => [channels], "mean" => [channels], "variance" => [channels])),
+            (s, x) -> step!(s, "layer_norm", x; rank, activation="relu", attrs=Dict("epsilon" => 1e-5), parameters=("scale" => [last], "shift" => [last])),
+        )
+            rehearse_layer((s, x) -> step!(s, "dense", kind(s, x); attrs=Dict("flatten" => rank > 2), parameters=weight), shape...)
+        end
+    end
+    for kind in ("rnn", "lstm", "gru"), (both, last, shape) in ((false, true, (4, 3)), (true, false, (4, 3)), (true, true, (4,)))
+        rehearse_layer((s, x) -> recurrent!(s, x, kind, length(shape) == 1 ? 1 : 3, both, last), shape...)
+    end
+    for rank in 1:3, kind in ("max_pool", "avg_pool", "adaptive_max_pool", "adaptive_avg_pool")
+        attrs = Dict("pool_size" => fill(2, rank), "strides" => fill(2, rank), "padding" => fill([0, 0], rank), "include_padding" => true, "size" => fill(1, rank))
+        rehearse_layer((s, x) -> dense!(s, step!(s, kind, dense!(s, x, 4, 4); rank=rank + 2, attrs, activation=kind == "max_pool" ? "relu" : "identity"), kind[1] == 'a' && kind != "avg_pool" ? 2 : 2 * 2^rank, 2; flatten=true), 2, fill(4, rank)...)
+    end
+end
+
+function recurrent!(s, x, kind, features, both, last)
+    gates, ends, parameters = Dict("rnn" => 1, "lstm" => 4, "gru" => 3)[kind], both ? ("", "_reverse") : ("",), Pair{String,Vector{Int}}[]
+    for n in 0:1, e in ends
+        append!(parameters, ("kernel_$n$e" => [n == 0 ? features : 2 * length(ends), 2gates], "recurrent_$n$e" => [2, 2gates], "bias_$n$e" => [2gates]))
+    end
+    attrs = Dict("hidden" => 2, "num_layers" => 2, "dropout" => 0.5, "bidirectional" => both, "last_only" => last, "nonlinearity" => "tanh")
+    return step!(s, kind, x; rank=last ? 2 : 3, attrs, parameters)
+end
+
+function rehearse_primitives()
+    for shape in ((3,), (3, 2), (3, 2, 2)), op in ("neg", "abs", "exp", "log", "sqrt", "square", "sin", "cos", "tanh", "sigmoid", "relu", "softplus", "gelu", "swish", "selu", "elu", "leaky_relu", "clip", "softmax", "log_softmax", "flatten")
+        length(shape) == 1 || !(op in ("sin", "cos", "sqrt", "log")) || continue
+        rehearse_layer((s, x) -> step!(s, op, dense!(s, x, shape[end], 2)), shape...)
+    end
+    for op in ("add", "sub", "mul", "div", "pow", "mod", "maximum", "minimum"), other in (:same, :row, :left, :right)
+        rehearse_layer(3) do s, x
+            y = dense!(s, x, 3, 3)
+            other == :left ? step!(s, op, Literal(2.0), y) : step!(s, op, y, other == :right ? Literal(2.0) : other == :row ? Literal([[1.0, 2.0, 3.0]]) : x)
+        end
+    end
+    for (axis, keep) in ((nothing, false), (1, false), (-1, true)), op in ("sum", "mean", "max", "min", "prod"), shape in ((3,), (3, 4))
+        rehearse_layer((s, x) -> step!(s, op, dense!(s, x, shape[end], 3); attrs=Dict("axis" => axis, "keepdims" => keep), rank=axis === nothing ? 0 : length(shape) + keep), shape...)
+    end
+    rehearse_layer((s, x) -> step!(s, "concat", dense!(s, x, 3, 2), x; attrs=Dict("axis" => 1)), 3)
+    rehearse_layer((s, x) -> step!(s, "add", step!(s, "reshape", dense!(s, x, 4, 4); rank=3, attrs=Dict("shape" => [nothing, 2, 2])), Literal(1.0)), 4)
+    rehearse_layer((s, x) -> step!(s, "transpose", dense!(s, x, 4, 4); rank=3, attrs=Dict("axes" => [0, 2, 1])), 2, 4)
+    rehearse_layer((s, x) -> step!(s, "getitem", dense!(s, x, 4, 4); attrs=Dict("index" => [[nothing, nothing, nothing], 0])), 2, 4)
+    rehearse_layer((s, x) -> step!(s, "matmul", dense!(s, x, 4, 4), Literal([[1.0], [2.0], [3.0], [4.0]])), 4)
+end
+
+"""Losses and metrics: `build(sketch, prediction, target)` gives the elements."""
+function rehearse_loss(build, rule; labels=false)
+    s = Sketch()
+    x, y = input!(s, [nothing, 4]), labels ? input!(s, [nothing], "int64") : input!(s, [nothing, 3])
+    p = dense!(s, x, 4, 3)
+    loss = step!(s, "mean", build(s, p, y); rank=0)
+    best = step!(s, "argmax", p; attrs=Dict("axis" => -1), rank=1)
+    right = labels ? step!(s, "eq", best, y; rank=1) : step!(s, "eq", best, step!(s, "argmax", y; attrs=Dict("axis" => -1), rank=1); rank=1)
+    accuracy = step!(s, "mean", step!(s, "cast", right; attrs=Dict("dtype" => "float32"), rank=1); rank=0)
+    above = step!(s, "eq", step!(s, "gt", p, Literal(0.5)), step!(s, "gt", labels ? p : y, Literal(0.5)))
+    share = step!(s, "mean", step!(s, "cast", above; attrs=Dict("dtype" => "float32")); rank=0)
+    rehearse(plan_text(s, loss, accuracy, share), rule)
+end
+
+function rehearse_losses()
+    rules = ["{\"kind\":\"$kind\",\"gclip\":$clip}" for kind in sort!(collect(keys(RULES))) for clip in (0.0, 1.0)]
+    for rule in rules
+        rehearse_loss((s, p, y) -> step!(s, "cross_entropy", p, y; rank=1), rule; labels=true)
+    end
+    l(v) = Literal(v)
+    logs(s, p) = step!(s, "log", step!(s, "add", p, l(1e-7)))
+    minus(s, p) = step!(s, "sub", l(1.0), p)
+    across(s, a, b) = step!(s, "neg", step!(s, "sum", step!(s, "mul", a, b); rank=1, attrs=Dict("axis" => 1)); rank=1)
+    hot(s, y) = step!(s, "one_hot", y; attrs=Dict("classes" => 3, "dtype" => "float32"))
+    for (build, labels) in (
+        ((s, p, y) -> step!(s, "square", step!(s, "sub", p, y)), false),
+        ((s, p, y) -> step!(s, "pow", step!(s, "abs", step!(s, "sub", p, y)), l(2)), false),
+        ((s, p, y) -> step!(s, "mul", step!(s, "sub", step!(s, "sqrt", step!(s, "add", step!(s, "square", step!(s, "div", step!(s, "sub", p, y), l(1.0))), l(1.0))), l(1.0)), l(1.0)), false),
+        ((s, p, y) -> (q = step!(s, "sigmoid", p); step!(s, "sub", step!(s, "neg", step!(s, "mul", y, logs(s, q))), step!(s, "mul", minus(s, y), logs(s, minus(s, q))))), false),
+        ((s, p, y) -> step!(s, "sub", step!(s, "softplus", p), step!(s, "mul", y, p)), false),
+        ((s, p, y) -> step!(s, "maximum", step!(s, "sub", l(1.0), step!(s, "mul", p, step!(s, "where", step!(s, "lt", y, l(1.0)), l(-1.0), y))), l(0.0)), false),
+        ((s, p, y) -> across(s, hot(s, y), logs(s, step!(s, "softmax", p))), true),
+        ((s, p, y) -> across(s, y, step!(s, "log_softmax", p)), false),
+        ((s, p, y) -> step!(s, "mul", step!(s, "mul", y, step!(s, "pow", minus(s, p), l(2.0))), logs(s, p)), false),
+    )
+        rehearse_loss(build, "{\"kind\":\"adam\"}"; labels)
+    end
+end
+
+"""The rehearsal of an engine's steps, called while its extension is installed."""
+function rehearse_engine(build)
+    foreach(kind -> BUILDERS[kind] = build, ENGINE_STEPS)
+    for rank in 1:3, activation in ("relu", "identity"), kind in ENGINE_STEPS
+        attrs = Dict("strides" => fill(1, rank), "padding" => kind == "conv" ? fill([0, 0], rank) : fill(0, rank), "output_padding" => fill(0, rank), "dilation" => fill(1, rank), "groups" => 1)
+        kernel = kind == "conv" ? [3, 2, fill(2, rank)...] : [2, 3, fill(2, rank)...]
+        length_ = kind == "conv" ? 2 : 4
+        rehearse_layer(2, fill(3, rank)...) do s, x
+            y = step!(s, kind, dense!(s, x, 3, 3); rank=rank + 2, attrs, activation, parameters=("kernel" => kernel, "bias" => [3]))
+            dense!(s, y, 3 * length_^rank, 2; flatten=true)
+        end
+    end
+    foreach(kind -> delete!(BUILDERS, kind), ENGINE_STEPS)
+end
+
+installing() = ccall(:jl_generating_output, Cint, ()) == 1
+precompile_engine(build) = installing() ? rehearse_engine(build) : nothing
+
+if installing()
+    rehearse_layers()
+    rehearse_primitives()
+    rehearse_losses()
+end

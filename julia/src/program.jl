@@ -170,7 +170,7 @@ end
 wanted(want::Int, k::Int) = (want >> (k - 1)) & 1 == 1
 
 """The first output and the others as numbers."""
-function values!(numbers::AbstractVector{Float64}, p::Program)
+function values!(numbers::Vector{Float64}, p::Program)
     for (i, number) in enumerate(p.plan.outputs)
         numbers[i] = number_of(p.registers[number])
     end

@@ -38,47 +38,72 @@ end
 """Bytes that may be allocated before a quick collection: less than Julia would wait for, so that memory stays flat."""
 const PACE = 256 << 20
 
-"""
-    run_epoch!(session, program, arrays, samples; order, batch, train, finite, every, hook, poll, interrupt) -> EpochReport
+"""Who is told of an epoch: `hook(steps, values)` every `every` steps, true ends it; `poll()` after every batch; a flag that ends it."""
+struct Watch
+    every::Int
+    hook::Any
+    poll::Any
+    interrupt::Ptr{UInt8}
+end
 
-One pass. `hook(steps, values)` every `every` steps, true ends the epoch; `poll()` after every batch; `interrupt` points to a flag.
-"""
-function run_epoch!(s::Session, p::Program, arrays, samples::Int; order=nothing, batch::Int=32, train::Bool=true, finite::Bool=true,
-                    every::Int=0, hook=nothing, poll=nothing, interrupt::Ptr{UInt8}=Ptr{UInt8}(0))
-    parts = Any[Samples(a) for a in arrays]
-    all(a -> ndims(a) > 0 && size(a, ndims(a)) == samples, arrays) || throw(PlanError("expected $samples samples in every array"))
-    order === nothing || length(order) == samples || throw(PlanError("an order of $(length(order)) for $samples samples"))
-    count = cld(samples, batch)
+Watch(; every=0, hook=nothing, poll=nothing, interrupt=Ptr{UInt8}(0)) = Watch(every, hook, poll, interrupt)
+
+"""Tell them after step `done`; whether the epoch has to end."""
+function tell(w::Watch, done::Int, numbers::Vector{Float64})
+    w.every > 0 && done % w.every == 0 && w.hook !== nothing && Bool(w.hook(done, copy(numbers)))::Bool && return true
+    w.poll === nothing || w.poll()
+    return w.interrupt != C_NULL && unsafe_load(w.interrupt) != 0
+end
+
+"""The data of an epoch: whole arrays, their order (0-based, or as they lie), and how they are cut."""
+struct Epoch
+    arrays::Vector{Any}
+    samples::Int
+    order::Union{Nothing,Vector{Int64}}
+    batch::Int
+end
+
+function check(e::Epoch)
+    e.batch > 0 || throw(PlanError("a batch of $(e.batch)"))
+    all(a -> ndims(a) > 0 && size(a, ndims(a)) == e.samples, e.arrays) || throw(PlanError("expected $(e.samples) samples in every array"))
+    e.order === nothing || length(e.order) == e.samples || throw(PlanError("an order of $(length(e.order)) for $(e.samples) samples"))
+end
+
+"""    run_epoch!(session, program, epoch, train, finite, watch) -> EpochReport: one pass."""
+function run_epoch!(s::Session, p::Program, e::Epoch, train::Bool, finite::Bool, watch::Watch)
+    check(e)
+    parts, taken = Any[Samples(a) for a in e.arrays], Vector{Any}(undef, length(e.arrays))
+    count = cld(e.samples, e.batch)
     values, counts = Matrix{Float64}(undef, length(p.plan.outputs), count), Vector{Int64}(undef, count)
+    numbers = zeros(length(p.plan.outputs))
     done, failed, stopped, allocated = 0, 0, false, Base.gc_bytes()
     mode = activate!(s).mode
     try
-        while done < count
-            from = done * batch
-            n = min(batch, samples - from)
-            taken = Any[gather!(part, order, from, n) for part in parts]
-            if !one_step!(s, p, taken, train, finite, view(values, :, done + 1))
-                failed, s.failed = done + 1, map(copy, taken)
+        while done < count && !stopped
+            from = done * e.batch
+            n = min(e.batch, e.samples - from)
+            for i in eachindex(parts)
+                taken[i] = gather!(parts[i], e.order, from, n)
+            end
+            if !one_step!(s, p, taken, train, finite, numbers)
+                failed, s.failed = done + 1, Any[copy(a) for a in taken]
                 break
             end
             done += 1
             counts[done] = n
-            if every > 0 && done % every == 0 && hook !== nothing && Bool(hook(done, values[:, done]))
-                stopped = true
-                break
-            end
-            poll === nothing || poll()
-            if interrupt != C_NULL && unsafe_load(interrupt) != 0
-                stopped = true
-                break
-            end
-            if done % 16 == 0 && Base.gc_bytes() - allocated > PACE
-                GC.gc(false)
-                allocated = Base.gc_bytes()
-            end
+            copyto!(values, (done - 1) * length(numbers) + 1, numbers, 1, length(numbers))
+            stopped = tell(watch, done, numbers)
+            done % 16 == 0 && (allocated = pace(allocated))
         end
     finally
         mode.training = false
     end
     return EpochReport(done == count ? values : values[:, 1:done], resize!(counts, done), failed, stopped)
+end
+
+"""A quick collection once PACE bytes were allocated since the last."""
+function pace(allocated::Int)
+    Base.gc_bytes() - allocated > PACE || return allocated
+    GC.gc(false)
+    return Base.gc_bytes()
 end

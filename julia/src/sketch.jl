@@ -1,0 +1,57 @@
+# Plans written down by hand, for rehearsals and tests: `input!` and `step!` give numbers of values, `plan_text` the JSON.
+
+"""A plan in the making. Numbers count from 0, as in the file; shapes are Python's."""
+mutable struct Sketch
+    inputs::Vector{Any}
+    constants::Vector{Any}
+    steps::Vector{Any}
+    parameters::Dict{String,Any}
+    count::Int
+    dtype::String
+end
+
+Sketch(dtype="float32") = Sketch([], [], [], Dict(), 0, dtype)
+next!(s::Sketch) = (s.count += 1) - 1
+
+"""A Python number, or nested vectors, as an input of a step."""
+struct Literal
+    value::Any
+end
+
+function input!(s::Sketch, shape, dtype=s.dtype)
+    id = next!(s)
+    push!(s.inputs, Dict("id" => id, "shape" => shape, "dtype" => dtype, "below" => nothing))
+    return id
+end
+
+"""A step of kind `op`; `rank` axes in its result, `parameters` by name => shape."""
+function step!(s::Sketch, op, xs...; rank=2, attrs=Dict(), parameters=(), activation="identity", path="$op$(length(s.steps))")
+    ids = [x isa Literal ? constant!(s, x.value) : x for x in xs]
+    for (name, shape) in parameters
+        role = op == "batch_norm" && name in ("mean", "variance") ? "state" : "weight"
+        s.parameters["$path.$name"] = Dict("shape" => shape, "role" => role, "fans" => [1, 1], "init" => Dict("class" => "Gaussian", "args" => Dict("std" => 0.1)))
+    end
+    id = next!(s)
+    push!(s.steps, Dict("op" => op, "path" => path, "inputs" => ids, "outputs" => [id], "shapes" => [fill(1, rank)], "attrs" => attrs,
+        "params" => Dict(name => "$path.$name" for (name, _) in parameters), "activation" => activation))
+    return id
+end
+
+function constant!(s::Sketch, value)
+    id = next!(s)
+    push!(s.constants, Dict("id" => id, "value" => value))
+    return id
+end
+
+plan_text(s::Sketch, outputs...) = json(Dict("format" => 1, "dtype" => s.dtype, "single" => length(outputs) == 1, "inputs" => s.inputs,
+    "constants" => s.constants, "steps" => s.steps, "outputs" => collect(outputs), "params" => s.parameters))
+
+"""The specification of arrays for the bridge."""
+described(a::Array; more...) = Dict{String,Any}("ptr" => Int(UInt(pointer(a))), "shape" => python_shape(size(a)), "dtype" => lowercase(string(eltype(a))), (String(k) => v for (k, v) in more)...)
+
+"""Parameters of a plan filled by `draw(size)`, and the specification that opens a module on them."""
+function module_spec(plan::Plan, draw; seed=1)
+    arrays = Dict{String,Any}(p.path => plan.T.(draw(julia_size(p.shape))) for p in plan.parameters)
+    specs = [described(arrays[p.path]; path=p.path, role=p.role) for p in plan.parameters]
+    return arrays, json(Dict("parameters" => specs, "seed" => seed))
+end
