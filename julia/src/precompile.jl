@@ -140,10 +140,8 @@ function rehearse_losses()
     end
 end
 
-"""The rehearsal of an engine's steps, called while its extension is installed."""
-function rehearse_engine(build)
-    foreach(kind -> BUILDERS[kind] = build, ENGINE_STEPS)
-    for rank in 1:3, activation in ("relu", "identity"), kind in ENGINE_STEPS
+function rehearse_convolutions()
+    for rank in 1:3, activation in ("relu", "identity"), kind in ("conv", "conv_transpose")
         attrs = Dict("strides" => fill(1, rank), "padding" => kind == "conv" ? fill([0, 0], rank) : fill(0, rank), "output_padding" => fill(0, rank), "dilation" => fill(1, rank), "groups" => 1)
         kernel = kind == "conv" ? [3, 2, fill(2, rank)...] : [2, 3, fill(2, rank)...]
         length_ = kind == "conv" ? 2 : 4
@@ -152,14 +150,11 @@ function rehearse_engine(build)
             dense!(s, y, 3 * length_^rank, 2; flatten=true)
         end
     end
-    foreach(kind -> delete!(BUILDERS, kind), ENGINE_STEPS)
 end
 
-installing() = ccall(:jl_generating_output, Cint, ()) == 1
-precompile_engine(build) = installing() ? rehearse_engine(build) : nothing
-
-if installing()
+if ccall(:jl_generating_output, Cint, ()) == 1
     rehearse_layers()
+    rehearse_convolutions()
     rehearse_primitives()
     rehearse_losses()
 end

@@ -129,6 +129,7 @@ FIT = {
     "label only in validation": (lambda w: w.fit_(GOOD, (X, with_label(3))), DataError, ["targets", "0 to 2", "3 at sample 7"]),
     "labels of text": (lambda w: w.fit_((X, np.array(["cat"] * 20))), DataError, ["targets", "numbers", "<U3"]),
     "labels under identity": (lambda w: w.fit_((X, with_label(3)), convertor=identity), PhotonError, ["targets", "0 to 2", "3"]),
+    "integers under identity": (lambda w: w.fit_((X.astype("int64"), LABELS), convertor=identity), DataError, ["inputs", "float32", "int64"]),
     # counts
     "unequal numbers of samples": (lambda w: w.fit_((X, LABELS[:19])), DataError, ["inputs 20", "targets 19", "as many samples"]),
     "unequal within a tuple": (lambda w: w.fit_(((X, X[:3]), LABELS)), DataError, ["inputs[0] 20", "inputs[1] 3", "targets 20"]),
@@ -435,6 +436,15 @@ def test_bad_arguments_are_refused_when_they_are_given(what):
         assert word in told(caught.value)
     assert isinstance(caught.value, ValueError)
     assert isinstance(caught.value, TypeError)
+
+
+def test_numpy_integers_are_whole_numbers():
+    """Counts that come out of arrays, such as `labels.max() + 1`, are whole numbers like any other."""
+    layer = Dense(LABELS.max() + 1)
+    assert repr(layer) == "Dense(3)"
+    workout = Workout(layer, "nll", seed=1).fit_((X, LABELS), epochs=np.int64(2), batch_size=np.int32(10))
+    assert (workout.steps, workout.epochs) == (4, 2)
+    assert workout.predict(X, batch_size=np.int64(7)).shape == (20, 3)
 
 
 # ---- functions that cannot be traced --------------------------------------------------------------------------------------------

@@ -404,6 +404,32 @@ def test_whole_numbers_of_inputs_are_known_in_the_plan():
         assert [(v.dtype, v.below) for v in made.inputs] == [("float32", None), ("int64", 5)]
 
 
+@pytest.mark.parametrize("backend", ["numpy", "torch"])
+def test_columns_of_whole_numbers_have_vocabularies_of_their_own(backend):
+    """Two columns of one array of whole numbers may be looked up in tables of different length."""
+    small, large = Embedding(5, 2), Embedding(100, 2)
+    x = np.stack([np.arange(8) % 5, np.arange(8) * 14], axis=1)
+    model = lambda x: small(x[:, 0]) + large(x[:, 1])  # noqa: E731
+    found = Network(model, backend=backend, seed=1)(x)
+    np.testing.assert_allclose(found, small.parameters.table.value[x[:, 0]] + large.parameters.table.value[x[:, 1]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "torch"])
+@pytest.mark.parametrize("cast", [False, True])
+def test_whole_numbers_stand_next_to_floats(backend, cast):
+    """A column of a float array is looked up while the others are used as floats; a number outside the table is refused."""
+    table = Embedding(5, 2)
+    model = lambda x: pp.concatenate([table(x[:, 0].astype("int64") if cast else x[:, 0]), x[:, 1:]])  # noqa: E731
+    x = np.concatenate([np.arange(4.0)[:, None], A], axis=1)
+    network = Network(model, backend=backend, seed=1)
+    found = network(x)
+    np.testing.assert_allclose(found, np.concatenate([table.parameters.table.value[:4], A], axis=1), rtol=1e-6)
+    for outside in (-1, 5):
+        x[2, 0] = outside
+        with pytest.raises(pp.DataError, match=f"0 to 4.*{outside}"):
+            network(x)
+
+
 @pytest.mark.parametrize("text", ['{"format": 99}', "{}", "[]", "not json", '{"format": 1}'])
 def test_foreign_json_is_no_plan(text):
     """Text of another format is refused with a FileError."""

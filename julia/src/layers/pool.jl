@@ -53,20 +53,56 @@ end
 
 function largest!(y::Array{T,4}, places::Array{Int32,4}, x::Array{T,4}, (A, B, C)::NTuple{3,Windows}) where {T}
     W, H, D, P = size(x)
-    for p in 1:P
-        for c in eachindex(C), b in eachindex(B), a in eachindex(A)
-            best, place = typemin(T), 0
-            for k in C[c], j in B[b]
-                base = ((k - 1) * H + j - 1) * W
-                for i in A[a]
-                    v = @inbounds x[(p-1)*W*H*D+base+i]
-                    (v > best || v != v || place == 0) && (best = v; place = base + i)
-                end
+    window, stride = length(A[1]), length(A) > 1 ? first(A[2]) - first(A[1]) : 1
+    regular = all(a -> A[a] == (a-1)*stride+1:(a-1)*stride+window, eachindex(A)) && window > 0
+    row = 0
+    for p in 1:P, c in eachindex(C), b in eachindex(B)
+        image = (p - 1) * W * H * D
+        if regular && !isempty(B[b]) && !isempty(C[c])
+            start = ((first(C[c]) - 1) * H + first(B[b]) - 1) * W
+            regular_row!(y, places, x, row, length(A), image, start, stride, 1, true)
+            for k in C[c], j in B[b], i in 1:window
+                regular_row!(y, places, x, row, length(A), image, ((k - 1) * H + j - 1) * W, stride, i, false)
             end
-            @inbounds y[a, b, c, p] = best
-            @inbounds places[a, b, c, p] = place
+        else
+            for a in eachindex(A)
+                y[row+a], places[row+a] = largest_of(x, image, W, H, A[a], B[b], C[c])
+            end
+        end
+        row += length(A)
+    end
+end
+
+"""One tap of the windows of a whole row: vector instructions, where windows are not cut."""
+function regular_row!(y::Array{T,4}, places::Array{Int32,4}, x::Array{T,4}, row::Int, n::Int, image::Int, base::Int, stride::Int, i::Int, fresh::Bool) where {T}
+    if fresh
+        @inbounds @simd ivdep for a in 1:n
+            y[row+a] = x[image+base+(a-1)*stride+i]
+            places[row+a] = (base + (a - 1) * stride + i) % Int32
+        end
+        return nothing
+    end
+    @inbounds @simd ivdep for a in 1:n
+        v, best = x[image+base+(a-1)*stride+i], y[row+a]
+        larger = (v > best) | (v != v)
+        y[row+a] = ifelse(larger, v, best)
+        places[row+a] = ifelse(larger, (base + (a - 1) * stride + i) % Int32, places[row+a])
+    end
+    return nothing
+end
+
+"""The largest of a box, and its place in the image; place 0 for an empty box."""
+function largest_of(x::Array{T,4}, image::Int, W::Int, H::Int, A, B, C) where {T}
+    best, place = typemin(T), 0
+    for k in C, j in B
+        base = ((k - 1) * H + j - 1) * W
+        for i in A
+            v = @inbounds x[image+base+i]
+            larger = (v > best) | (v != v) | (place == 0)
+            best, place = ifelse(larger, v, best), ifelse(larger, base + i, place)
         end
     end
+    return best, place
 end
 
 function means!(y::Array{T,4}, x::Array{T,4}, (A, B, C)::NTuple{3,Windows}, whole::Int) where {T}

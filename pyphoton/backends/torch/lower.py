@@ -28,6 +28,59 @@ class Mode:
         self.random = torch.Generator(device).manual_seed(seed)
 
 
+# ---- memory layout ---------------------------------------------------------------------------------------------------
+
+CHANNELS_LAST = torch.channels_last
+
+
+class _ToChannelsLast(torch.autograd.Function):
+    """The same numbers with channels innermost in memory, which is what the CPU's 2-D kernels are fastest with.
+
+    The gradient goes back row by row, as the layer before made its output. Measured: 0.5 to 0.95 times the time.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return x.contiguous(memory_format=CHANNELS_LAST)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        return gradients[0].contiguous()
+
+
+class _ToRowMajor(torch.autograd.Function):
+    """The way back, where axes are joined; the gradient returns with channels innermost, as pooling is fast with."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return x.contiguous()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        return gradients[0].contiguous(memory_format=CHANNELS_LAST)
+
+
+def _channels_last(x: Tensor) -> Tensor:
+    if x.ndim != 4 or x.device.type != "cpu" or x.is_contiguous(memory_format=CHANNELS_LAST):
+        return x
+    return _ToChannelsLast.apply(x)  # type: ignore[no-any-return,no-untyped-call]
+
+
+def _row_major(x: Tensor) -> Tensor:
+    if x.ndim != 4 or x.is_contiguous() or not x.is_contiguous(memory_format=CHANNELS_LAST):
+        return x
+    return _ToRowMajor.apply(x)  # type: ignore[no-any-return,no-untyped-call]
+
+
+def _reshape(x: Tensor, shape: Any) -> Tensor:
+    return _row_major(x).reshape([-1 if n is None else n for n in shape])
+
+
+def _flatten(x: Tensor, start: int = 1) -> Tensor:
+    x = _row_major(x)
+    return x.reshape(*x.shape[:start], -1) if x.numel() else x.flatten(start)
+
+
 # ---- primitives ------------------------------------------------------------------------------------------------------
 
 
@@ -97,8 +150,8 @@ PRIMITIVES: dict[str, Function] = {
     "logical_or": _two(torch.logical_or), "logical_not": torch.logical_not, "where": _where,
     "matmul": _two(torch.matmul), "argmax": lambda x, axis=-1, keepdims=False: torch.argmax(x, axis, keepdims),
     **{name: _reduce(name) for name in ("sum", "mean", "max", "min", "prod")},
-    "reshape": lambda x, shape: x.reshape([-1 if n is None else n for n in shape]),
-    "flatten": lambda x, start=1: x.reshape(*x.shape[:start], -1) if x.numel() else x.flatten(start),
+    "reshape": _reshape,
+    "flatten": _flatten,
     "transpose": lambda x, axes: x.permute(axes), "concat": lambda *xs, axis=1: torch.cat(xs, axis),
     "getitem": _getitem, "cast": lambda x, dtype: x.to(getattr(torch, dtype)),
     "one_hot": lambda x, classes, dtype: F.one_hot(x, classes).to(getattr(torch, dtype)),
@@ -114,7 +167,7 @@ def _dense(a: Mapping[str, Any], p: Params, mode: Mode) -> Function:
 
     def dense(x: Tensor) -> Tensor:
         if a["flatten"]:
-            x = x.reshape(x.shape[0], -1)
+            x = _flatten(x)
         if x.ndim == 2:
             return torch.mm(x, kernel) if bias is None else torch.addmm(bias, x, kernel)
         return F.linear(x, kernel.t(), bias)
@@ -157,27 +210,6 @@ _ADAPTIVE: dict[str, Any] = {
     "avg": {1: F.adaptive_avg_pool1d, 2: F.adaptive_avg_pool2d, 3: F.adaptive_avg_pool3d},
     "max": {1: F.adaptive_max_pool1d, 2: F.adaptive_max_pool2d, 3: F.adaptive_max_pool3d},
 }
-
-
-class _ChannelsLast(torch.autograd.Function):
-    """The same numbers with channels innermost in memory, which is what the CPU's 2-D kernels are fastest with.
-
-    The gradient goes back in the layout of the layer before: 0.5 to 0.95 times the time of convolutional networks, measured.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        return x.contiguous(memory_format=torch.channels_last)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        return gradients[0].contiguous()
-
-
-def _channels_last(x: Tensor) -> Tensor:
-    if x.ndim != 4 or x.device.type != "cpu" or x.is_contiguous(memory_format=torch.channels_last):
-        return x
-    return _ChannelsLast.apply(x)  # type: ignore[no-any-return,no-untyped-call]
 
 
 def _conv(a: Mapping[str, Any], p: Params, mode: Mode) -> Function:

@@ -1,0 +1,54 @@
+# Every optimiser, ten steps along changing gradients, against its formula written out.
+
+function by_formula(kind, p, gs; clip=0.0)
+    d = P.DEFAULTS[kind]
+    lr = d.lr
+    a, b = zero(p), zero(p)
+    for (k, g) in enumerate(gs)
+        norm = sqrt(sum(abs2, g))
+        clip > 0 && norm > clip && (g = g * clip / norm)
+        if kind == "sgd"
+            p = p - lr * g
+        elseif kind == "momentum"
+            a = d.gamma * a - lr * g
+            p = p + a
+        elseif kind == "nesterov"
+            old = a
+            a = d.gamma * a - lr * g
+            p = p + (1 + d.gamma) * a - d.gamma * old
+        elseif kind == "adagrad"
+            a = a + g .^ 2
+            p = p - lr * g ./ sqrt.(a .+ d.eps)
+        elseif kind == "rmsprop"
+            a = d.rho * a + (1 - d.rho) * g .^ 2
+            p = p - lr * g ./ sqrt.(a .+ d.eps)
+        elseif kind == "adadelta"
+            b = d.rho * b + (1 - d.rho) * g .^ 2
+            step = g .* sqrt.(a .+ d.eps) ./ sqrt.(b .+ d.eps)
+            a = d.rho * a + (1 - d.rho) * step .^ 2
+            p = p - lr * step
+        elseif kind == "adamax"
+            a = d.beta1 * a + (1 - d.beta1) * g
+            b = max.(d.beta2 * b, abs.(g))
+            p = p - lr / (1 - d.beta1^k) * a ./ (b .+ d.eps)
+        else
+            kind == "adamw" && (p = p - lr * d.weight_decay * p)
+            a = d.beta1 * a + (1 - d.beta1) * g
+            b = d.beta2 * b + (1 - d.beta2) * g .^ 2
+            p = p - lr * (a / (1 - d.beta1^k)) ./ (sqrt.(b / (1 - d.beta2^k)) .+ d.eps)
+        end
+    end
+    return p
+end
+
+for kind in keys(P.RULES), clip in (0.0, 0.7)
+    random = Xoshiro(3)
+    p, gs = randn(random, 6), [randn(random, 6) for _ in 1:10]
+    rule, q = P.optimiser(kind; gclip=clip), copy(p)
+    slots = Vector{Float64}[zeros(6) for _ in P.slot_names(rule)]
+    foreach(((k, g),) -> P.update!(rule, q, copy(g), slots, k), enumerate(gs))
+    @test q ≈ by_formula(kind, p, gs; clip) rtol = 1e-10
+end
+@test P.read_optimiser("{\"kind\":\"adam\",\"lr\":0.5}").lr == 0.5
+@test_throws P.PlanError P.read_optimiser("{\"kind\":\"nothing\"}")
+@test_throws P.PlanError P.read_optimiser("{\"kind\":\"sgd\",\"rho\":0.5}")
