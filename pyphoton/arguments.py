@@ -12,6 +12,11 @@ from pyphoton.errors import ArgumentError, near
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+def is_integer(value: Any) -> bool:
+    """Whether a value is a whole number: Python's or NumPy's, but no truth value."""
+    return hasattr(value, "__index__") and not isinstance(value, bool) and str(getattr(value, "dtype", "int")) != "bool"
+
+
 def checked(function: F, owner: str | None = None) -> F:
     """`function`, raising ArgumentError for a call that its signature does not allow. `owner` is its name in errors."""
     signature = inspect.signature(function)

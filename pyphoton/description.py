@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from pyphoton.arguments import checked
+from pyphoton.arguments import checked, is_integer
 from pyphoton.errors import ArgumentError, FileError, near
 
 if TYPE_CHECKING:
@@ -97,6 +97,8 @@ def _write(value: Any, seen: dict[int, dict[str, Any]]) -> Any:
         return [_write(v, seen) for v in value]
     if value is None or isinstance(value, bool | int | float | str):
         return value
+    if is_integer(value):
+        return int(value)
     name = getattr(value, "__name__", None)
     if name is not None and _FUNCTIONS.get(name) is value:
         return {"function": name}

@@ -32,7 +32,7 @@ class PhotonError(Exception):
     def __str__(self) -> str:
         parts = [f"expected {self.expected}"] if self.expected else []
         parts += [f"received {self.received}"] if self.received else []
-        sentence = f"{self.where}: {', '.join(parts)}." if parts else self.where
+        sentence = f"{self.where}: {', '.join(parts)}." if parts else f"{self.where}:" if self.hint else self.where
         return f"{sentence} {self.hint}" if self.hint else sentence
 
 
@@ -77,8 +77,11 @@ class FileError(PhotonError, ValueError):
 
 
 def note(error: BaseException, text: str) -> None:
-    """Add a line to an error's text (Python 3.11 and later show it; earlier versions leave it out)."""
-    if hasattr(error, "add_note"):
+    """Add to an error's text: to the hint of our own, a note to others (Python 3.11 and later show those)."""
+    if isinstance(error, PhotonError):
+        error.hint = f"{error.hint} ({text})".strip()
+        error.args = (error.where, error.expected, error.received, error.hint)
+    elif hasattr(error, "add_note"):
         error.add_note(text)
 
 

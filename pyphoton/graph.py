@@ -109,12 +109,18 @@ def trace(function: Any, *inputs: Any, paths: Mapping[str, Any] | None = None) -
     finally:
         tracing.reset(token)
     single = isinstance(result, Tensor)
-    outputs = (result,) if single else tuple(result) if isinstance(result, tuple | list) else (result,)
-    for output in outputs:
-        if not isinstance(output, Tensor):
-            raise TraceError("result", "a tensor or a tuple of tensors", repr(output))
+    outputs = only_tensors(result, "model")
     flat = tuple(t for i in inputs for t in (i if isinstance(i, tuple) else (i,)))
     return Graph(flat, outputs, _reachable(outputs), single)
+
+
+def only_tensors(result: Any, owner: str) -> tuple[Tensor, ...]:
+    """The tensors of a result. Errors: TraceError when there is something else."""
+    members = tuple(result) if isinstance(result, tuple | list) else (result,)
+    for member in members:
+        if not isinstance(member, Tensor):
+            raise TraceError(owner, "a tensor or a tuple of tensors as the result", repr(member))
+    return members
 
 
 def root_path(function: Any) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -15,6 +16,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from pyphoton import config, graph, parameters
+from pyphoton.arguments import is_integer
 from pyphoton.backends import check_supported, get_backend
 from pyphoton.backends.base import Module
 from pyphoton.data.arrays import convert, samples
@@ -114,6 +116,7 @@ class Network:
 
         def train(*_: Any) -> tuple[Any, ...]:
             p = graph.call(self.model, x_argument)
+            graph.only_tensors(p, "model")
             values = [_scalar(f, p, y_argument, "loss" if i == 0 else "metric") for i, f in enumerate((loss, *metrics.values()))]
             return tuple(values)
 
@@ -142,12 +145,15 @@ class Network:
 
     def _remember(self, x: tuple[Any, ...], x_tuple: bool) -> None:
         shapes = tuple(tuple(map(int, a.shape[1:])) for a in x)
-        _met.setdefault(self.model, Met(shapes, tuple(map(_is_whole, x)), x_tuple))
+        with suppress(TypeError):  # an object that cannot be referred to weakly is not remembered
+            _met.setdefault(self.model, Met(shapes, tuple(map(_is_whole, x)), x_tuple))
 
     @property
     def met(self) -> Met | None:
         """What the model was first given, by whichever network; None before it is built."""
-        return _met.get(self.model)
+        with suppress(TypeError):
+            return _met.get(self.model)
+        return None
 
     # ---- running -----------------------------------------------------------------------------------------------------
 
@@ -179,7 +185,7 @@ class Network:
         if makebatch:
             arrays = tuple(a[None] for a in arrays)
         count = samples(arrays, names_of("inputs", arrays, many))
-        if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+        if not is_integer(batch_size) or batch_size < 1:
             raise ArgumentError("predict", "batch_size: a whole number above 0", repr(batch_size))
         parts = [self.run(tuple(a[i : i + batch_size] for a in arrays), many) for i in range(0, count, batch_size)]
         single = not isinstance(parts[0], tuple)
@@ -248,7 +254,10 @@ _networks: WeakKeyDictionary[Any, Network] = WeakKeyDictionary()
 
 def network_of(model: Any) -> Network:
     """The network that runs a model which is called by itself: on the backend that is found first."""
-    found = _networks.get(model)
+    try:
+        found = _networks.get(model)
+    except TypeError:  # an object that cannot be referred to weakly: a network for this call
+        return Network(model)
     if found is None:
         found = _networks[model] = Network(model, hold=False)
     return found

@@ -188,7 +188,7 @@ def parameters_in(what: Any) -> list[Parameter]:
         return [p for v in what.values() for p in parameters_in(v)]
     if isinstance(what, list | tuple | set):
         return [p for v in what for p in parameters_in(v)]
-    if callable(what):
+    if callable(what) and (hasattr(what, "kind") or children(what)):
         return list(collect(what).values())
     raise ArgumentError("parameters", "a parameter, a layer, or several", repr(what))
 

@@ -169,18 +169,25 @@ class _Planner:
 
     def _input(self, tensor: Tensor) -> Value:
         number = self.ids.get(id(tensor))
-        bounds = self._bounds(tensor)
-        dtype = "int64" if bounds else self.dtype
-        known = [b for b in bounds if b is not None]
+        uses = self._uses(tensor)
+        whole = any(u.kind == "whole" for u in uses) or {u.kind for u in uses} == {"part"}
+        dtype = "int64" if whole else self.dtype
+        known = [u.below for u in uses if u.kind == "whole" and u.below is not None]
         return Value(self._new(tensor) if number is None else number, tensor.shape, dtype, min(known) if known else None)
 
-    def _bounds(self, tensor: Tensor) -> list[int | None]:
-        """How `tensor`, or another view of its numbers, is used as positions."""
-        found: list[int | None] = []
+    def _uses(self, tensor: Tensor) -> list[_Use]:
+        """How the numbers of `tensor` are used, other views of them included."""
+        found: list[_Use] = []
         for node in self.graph.nodes:
-            found += _bounds(node, tensor)
-            if node.op in VIEWS and node.inputs[0] is tensor:
-                found += self._bounds(node.outputs[0])
+            places = [k for k, i in enumerate(node.inputs) if i is tensor]
+            if not places:
+                continue
+            if node.op not in VIEWS:
+                found += _uses(node, tensor, places)
+                continue
+            view = node.outputs[0]
+            all_of_it = node.op != "getitem" or ops.size(view.shape[1:]) == ops.size(tensor.shape[1:]) is not None
+            found += [u if all_of_it or u.kind == "number" else _Use("part") for u in self._uses(view)]
         return found
 
     def _step(self, node: Node) -> Step:
@@ -205,15 +212,21 @@ class _Planner:
         return number
 
 
-def _bounds(node: Node, tensor: Tensor) -> list[int | None]:
-    """What `node` says of `tensor` where it uses it as positions: the number that they stay below, or None."""
-    places = [k for k, i in enumerate(node.inputs) if i is tensor]
+@dataclass(frozen=True)
+class _Use:
+    """One use of an input: as positions below a bound ("whole"), a part of it so ("part"), or as numbers ("number")."""
+
+    kind: str
+    below: int | None = None
+
+
+def _uses(node: Node, tensor: Tensor, places: list[int]) -> list[_Use]:
     if node.layer is not None:
         table = node.layer.attrs(*(i.shape for i in node.inputs)).get("vocabulary")
-        return [table for _ in places if table is not None]
-    if not places or node.op == "python" or not set(places) & ops.OPS[node.op].index:
-        return []
-    return [node.attrs["classes"] if "classes" in node.attrs else node.inputs[0].shape[-1]]
+        return [_Use("number" if table is None else "whole", table)]
+    if node.op == "python" or not set(places) & ops.OPS[node.op].index:
+        return [_Use("number")]
+    return [_Use("whole", node.attrs["classes"] if "classes" in node.attrs else node.inputs[0].shape[-1])]
 
 
 def _fuse(steps: tuple[Step, ...], outputs: tuple[int, ...]) -> tuple[Step, ...]:

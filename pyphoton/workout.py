@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from time import perf_counter
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from pyphoton import losses, optimisers, parameters
 from pyphoton import metrics as metric_names
-from pyphoton.arguments import checked
+from pyphoton.arguments import checked, is_integer
 from pyphoton.backends.base import Report, Session, Stream, Whole
 from pyphoton.data.arrays import convert
 from pyphoton.data.forms import Batch, Epochs, batch_of, is_whole
@@ -50,6 +51,7 @@ class Workout:
         self.network = Network(model, backend=backend, device=device, seed=seed)
         self._session: Session | None = None
         self._made_for: Any = None
+        self._fitting = False
 
     def __repr__(self) -> str:
         return f"Workout({self.model!r}, {self.loss!r}, {self.opt!r}; {self.steps} steps, {self.epochs} epochs, on {self.network.backend.name})"
@@ -79,10 +81,12 @@ class Workout:
         """
         _check_counts(epochs, batch_size, on_nan)
         callbacks = _callbacks(callbacks)
-        _check_convertor(convertor)
+        _check_options(convertor, shuffle, verbose)
+        if self._fitting:
+            raise ArgumentError("fit_", "one fit_ of a workout at a time", "a second one in a callback")
         training, validating = Epochs(data), None if validation is None else Epochs(validation)
         self.interrupted = False
-        with Interrupt() as interrupt:
+        with Interrupt() as interrupt, self._training():
             for number in range(1, epochs + 1):
                 try:
                     with undone_on_error(self):
@@ -95,6 +99,14 @@ class Workout:
                     print(f"\ninterrupted after step {self.steps}; fit_ goes on from here")  # noqa: T201
                     break
         return self
+
+    @contextmanager
+    def _training(self) -> Iterator[None]:
+        self._fitting = True
+        try:
+            yield
+        finally:
+            self._fitting = False
 
     def _epoch(
         self, data: Epochs, validation: Epochs | None, callbacks: list[Callback], interrupt: Interrupt, *,
@@ -153,6 +165,8 @@ class Workout:
 
     def step_(self, x: Any, y: Any) -> float:
         """One update on one minibatch. Returns its loss (before the update). Errors: as `fit_`; nothing is changed then."""
+        if self._fitting:
+            raise ArgumentError("step_", "no fit_ of the workout running", "one")
         batch = batch_of((x, y))
         with undone_on_error(self):
             plan = self._plan(batch)
@@ -212,7 +226,7 @@ class Workout:
     # ---- freezing ----------------------------------------------------------------------------------------------------
 
     def freeze_(self, what: Any = None) -> Workout:
-        """Leave parameters as they are from now on: a parameter, a layer, several; the whole model when None."""
+        """Leave parameters as they are from the next epoch on: a parameter, a layer, several; the whole model when None."""
         parameters.freeze_(self.model if what is None else what)
         return self
 
@@ -302,7 +316,7 @@ def _check_converted(batch: Batch, plan: Plan) -> None:
         dtype = str(array.dtype).removeprefix("torch.")
         if value.dtype == "int64":
             convert(array, value, name)
-        if dtype.startswith("float") and value.dtype.startswith("float") and dtype != value.dtype:
+        elif name.startswith("inputs") and dtype != value.dtype:
             hint = "Leave convertor= out to have it cast, or build the model with set_context(dtype=...)."
             raise DataError(name, f"{value.dtype} from the convertor", dtype, hint)
 
@@ -326,15 +340,18 @@ def _callbacks(callbacks: Any) -> list[Callback]:
     return found
 
 
-def _check_convertor(convertor: Any) -> None:
+def _check_options(convertor: Any, shuffle: Any, verbose: Any) -> None:
+    for name, value, allowed in (("shuffle", shuffle, (True, False)), ("verbose", verbose, (True, False, None))):
+        if not any(value is a for a in allowed):
+            raise ArgumentError("fit_", f"{name}: {' or '.join(map(str, allowed))}", repr(value))
     if convertor is not None and not callable(convertor):
         raise ArgumentError("convertor", "a function of a minibatch, or None", repr(convertor))
 
 
 def _check_counts(epochs: Any, batch_size: Any, on_nan: str) -> None:
-    if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 0:
+    if not is_integer(epochs) or epochs < 0:
         raise ArgumentError("fit_", "epochs: a whole number from 0", repr(epochs))
-    if batch_size is not None and (isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1):
+    if batch_size is not None and (not is_integer(batch_size) or batch_size < 1):
         raise ArgumentError("fit_", "batch_size: a whole number above 0, or None for one minibatch", repr(batch_size))
     if on_nan not in ("raise", "ignore"):
         raise ArgumentError("fit_", 'on_nan "raise" or "ignore"', repr(on_nan))

@@ -5,9 +5,9 @@ From Julia alone: [`Workout`](@ref), [`fit!`](@ref), [`add!`](@ref), [`layers`](
 module PyPhoton
 
 using LinearAlgebra: BLAS, mul!
-using Random: Random, Xoshiro, rand!, randn, randperm
+using Random: Xoshiro, rand!, randperm
 
-
+export Workout, fit!, predict, add!, layers, inputs, weights, weights!
 
 include("errors.jl")
 include("json.jl")

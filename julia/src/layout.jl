@@ -6,6 +6,9 @@
 julia_size(shape) = Tuple(Int(n) for n in Iterators.reverse(shape))
 python_shape(size::Tuple) = collect(Int, Iterators.reverse(size))
 
+"""A shape with unknown lengths, in Julia's order."""
+reverse_shape(shape) = Tuple(Iterators.reverse(shape))
+
 """Numbers that belong to space axes, in Julia's order."""
 space_order(values) = Tuple(Int(v) for v in Iterators.reverse(values))
 

@@ -2,21 +2,19 @@
 
 using Test
 using PyPhoton
-using Random: Xoshiro
 
-const P = PyPhoton
-
-include("helpers.jl")
+"""Run a file in a module of its own, which has the helpers."""
+function run_file(name)
+    place = Module()
+    Core.eval(place, :(using Test, PyPhoton; using Random: Xoshiro; const P = PyPhoton; include(path) = Base.include($place, path)))
+    Base.include(place, joinpath(@__DIR__, "helpers.jl"))
+    Base.include(place, joinpath(@__DIR__, name))
+end
 
 @testset "PyPhoton" begin
-    @testset "json" include("json.jl")
-    @testset "layout" include("layout.jl")
-    @testset "elementary functions" include("elementary.jl")
-    @testset "primitives" include("primitives.jl")
-    @testset "layers" include("layers.jl")
-    @testset "optimisers" include("optimisers.jl")
-    @testset "training" include("training.jl")
-    @testset "golden plans" include("golden.jl")
-    @testset "workout" include("workout.jl")
-    @testset "engines" include("engines.jl")
+    for name in ("json", "layout", "elementary", "primitives", "layers", "optimisers", "training", "golden", "workout", "engines")
+        @testset "$name" begin
+            run_file("$name.jl")
+        end
+    end
 end

@@ -49,12 +49,17 @@ def _whole(array: Any, value: Value, owner: str) -> Any:
             raise DataError(owner, "whole numbers", f"{array.flat[bad[0]]} at sample {_sample(array, bad[0])}", "Class numbers count from 0.")
     numbers = np.ascontiguousarray(array, dtype="int64")
     if value.below is not None and numbers.size and (numbers.min() < 0 or numbers.max() >= value.below):
-        first = int(np.flatnonzero((numbers < 0) | (numbers >= value.below))[0])
-        raise DataError(
-            owner, f"whole numbers from 0 to {value.below - 1}", f"{numbers.flat[first]} at sample {_sample(numbers, first)}",
-            "They count from 0; give the model more outputs, or correct the data.",
-        )  # fmt: skip
+        raise outside(owner, value.below, numbers)
     return numbers
+
+
+def outside(owner: str, below: int, numbers: Any) -> DataError:
+    """The error for whole numbers of which some are not from 0 to below - 1."""
+    first = int(np.flatnonzero((numbers < 0) | (numbers >= below))[0])
+    return DataError(
+        owner, f"whole numbers from 0 to {below - 1}", f"{numbers.flat[first]} at sample {_sample(numbers, first)}",
+        "They count from 0; give the model more outputs, or correct the data.",
+    )  # fmt: skip
 
 
 def _sample(array: Any, position: Any) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from pyphoton import graph
+from pyphoton.arguments import is_integer
 from pyphoton.description import Description
 from pyphoton.errors import ArgumentError, ShapeError
 from pyphoton.initialisers import zeros
@@ -114,10 +115,11 @@ class _Plain:
 
 
 def positive(owner: Any, **values: Any) -> None:
-    """Errors: ArgumentError unless each value is a whole number above zero."""
+    """Keep each value as a Python int. Errors: ArgumentError unless it is a whole number above zero."""
     for name, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
+        if not is_integer(value) or value <= 0:
             raise ArgumentError(type(owner).__name__, f"{name} to be a whole number above 0", repr(value))
+        owner.set(**{name: int(value)})
 
 
 def fraction(owner: Any, **values: Any) -> None:
@@ -129,11 +131,11 @@ def fraction(owner: Any, **values: Any) -> None:
 
 def per_axis(owner: Any, name: str, value: Any, rank: int, least: int) -> tuple[int, ...]:
     """`value` for each of `rank` axes; one number stands for all. Errors: ArgumentError."""
-    values = (value,) * rank if isinstance(value, int) else tuple(value) if isinstance(value, tuple | list) else ()
-    good = len(values) == rank and all(isinstance(v, int) and not isinstance(v, bool) and v >= least for v in values)
+    values = (value,) * rank if is_integer(value) else tuple(value) if isinstance(value, tuple | list) else ()
+    good = len(values) == rank and all(is_integer(v) and v >= least for v in values)
     if not good:
         raise ArgumentError(type(owner).__name__, f"{name}: one whole number or {rank} of them, at least {least}", repr(value))
-    return values
+    return tuple(map(int, values))
 
 
 def need_rank(owner: Any, shape: Shape, rank: int, axes: str) -> None:

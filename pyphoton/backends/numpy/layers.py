@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from pyphoton.data.arrays import outside
 from pyphoton.ops import OPS
 
 
@@ -33,7 +34,10 @@ def dense(c: Call) -> Any:
 
 def embedding(c: Call) -> Any:
     """Rows of the table."""
-    return c.params["table"][c.x]
+    rows = np.asarray(c.x).astype("int64")
+    if rows.size and (rows.min() < 0 or rows.max() >= len(c.params["table"])):
+        raise outside("embedding", len(c.params["table"]), rows)
+    return c.params["table"][rows]
 
 
 def dropout(c: Call) -> Any:

@@ -176,7 +176,7 @@ def _dense(a: Mapping[str, Any], p: Params, mode: Mode) -> Function:
 
 
 def _embedding(a: Mapping[str, Any], p: Params, mode: Mode) -> Function:
-    return lambda x: F.embedding(x, p["table"])
+    return lambda x: F.embedding(x if x.dtype == torch.int64 else x.long(), p["table"])
 
 
 def _drop(x: Tensor, rate: float, mode: Mode) -> Tensor:

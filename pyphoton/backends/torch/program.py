@@ -13,6 +13,7 @@ from pyphoton import parameters
 from pyphoton.backends.numpy.run import nested
 from pyphoton.backends.torch.exchange import to_numpy, to_torch
 from pyphoton.backends.torch.lower import Mode, lower
+from pyphoton.data.arrays import outside
 from pyphoton.errors import note
 from pyphoton.plan import Plan, Step
 
@@ -53,6 +54,9 @@ class Program:
                         values[output] = function(*[values[i] for i in inputs])
         except Exception as error:
             step = next(s for s in self.plan.steps if output in s.outputs)
+            if isinstance(error, IndexError) and step.op == "embedding":
+                rows = to_numpy(values[step.inputs[0]]).astype("int64")
+                raise outside(f"{step.path} embedding", step.attrs["vocabulary"], rows) from None
             note(error, f"in {step.path} {step.attrs.get('name', step.op)}".replace("  ", " "))
             raise
         return [values[o] for o in self.plan.outputs]
