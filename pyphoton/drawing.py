@@ -81,7 +81,7 @@ def _title(step: Step, layer: str, operation: bool, only_one: bool) -> str:
         return f"{layer}: {name}" if layer not in ("", name) else name
     title = layer or step.op
     inside = title.replace("(", ", ").rstrip(")").split(", ")
-    return title if step.activation in ("identity", *inside) else f"{title} + {step.activation}"
+    return title if step.op == "max_pool" or step.activation in ("identity", *inside) else f"{title} + {step.activation}"
 
 
 def _short(text: str, longest: int = LONGEST) -> str:
