@@ -14,12 +14,18 @@ element_type(dtype::AbstractString) = get(() -> throw(PlanError("dtype $dtype is
 function foreign(ptr::Integer, shape, dtype::AbstractString)
     T = element_type(dtype)
     size = julia_size(shape)
-    prod(size; init=1) == 0 && return Array{T}(undef, size)
+    0 in size && return Array{T}(undef, size)
     ptr == 0 && throw(PlanError("a null pointer for shape $(collect(shape))"))
     return wrapped(T, UInt(ptr), size)
 end
 
 wrapped(::Type{T}, ptr::UInt, size::Dims) where {T} = unsafe_wrap(Array, Ptr{T}(ptr), size; own=false)
 
-foreign(spec::AbstractDict) = foreign(spec["ptr"], spec["shape"], spec["dtype"])
-foreign(specs::AbstractVector) = Any[foreign(s) for s in specs]
+foreign(spec::Dict{String,Any}) = foreign(spec["ptr"]::Int, spec["shape"]::Vector, spec["dtype"]::String)
+function foreign(specs::Vector{Any})
+    found = Vector{Any}(undef, length(specs))
+    for i in eachindex(specs)
+        found[i] = foreign(specs[i]::Dict{String,Any})
+    end
+    return found
+end

@@ -119,8 +119,13 @@ function broadcast_size(sizes::Dims...)
 end
 
 """(inner, middle, outer): lengths before, of, and after dimensions `from:to`."""
-split_size(size::Dims, from::Int, to::Int=from) =
-    (prod(size[1:from-1]; init=1), prod(size[from:to]; init=1), prod(size[to+1:end]; init=1))
+function split_size(size::Dims, from::Int, to::Int=from)
+    inner, middle, outer = 1, 1, 1
+    for (d, n) in enumerate(size)
+        d < from ? (inner *= n) : d <= to ? (middle *= n) : (outer *= n)
+    end
+    return inner, middle, outer
+end
 
 """y[i, o] = sum over m of x[i, m, o], added up in Float64."""
 function sum_middle!(y::Vector{T}, x::Vector{T}, (I, M, O)::Dims{3}) where {T<:AbstractFloat}

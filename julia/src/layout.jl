@@ -3,7 +3,7 @@
 # orders of space axes (strides, windows, padding) turn round. None of that is done in any other file.
 
 """The Julia size of an array that has this shape in Python (and the other way round)."""
-julia_size(shape) = Tuple(Int(n) for n in Iterators.reverse(shape))
+julia_size(shape) = (Int[n::Int for n in Iterators.reverse(shape)]...,)::Dims
 python_shape(size::Tuple) = collect(Int, Iterators.reverse(size))
 
 """A shape with unknown lengths, in Julia's order."""
@@ -21,7 +21,7 @@ dimension(axis::Integer, rank::Integer) = rank - mod(axis, rank)
 """The Julia dimensions of `axis`: a number, a list, or nothing for all; sorted."""
 dimensions(::Nothing, rank) = collect(1:rank)
 dimensions(axis::Integer, rank) = [dimension(axis, rank)]
-dimensions(axes::AbstractVector, rank) = sort!([dimension(a, rank) for a in axes])
+dimensions(axes::AbstractVector, rank) = sort!(Int[dimension(a::Int, rank) for a in axes])
 
 """The Julia permutation that does what Python's transpose(axes) does."""
 permutation(axes, rank) = [dimension(axes[rank-d+1], rank) for d in 1:rank]
@@ -43,8 +43,8 @@ end
 flattened_size(size::Dims{N}, start::Int) where {N} = (prod(size[1:max(N - start, 0)]; init=1), size[max(N - start, 0)+1:N]...)
 
 """Sizes with and without the reduced dimensions."""
-kept_size(size::Dims, dims) = Tuple(d in dims ? 1 : size[d] for d in 1:length(size))
-dropped_size(size::Dims, dims) = Tuple(size[d] for d in 1:length(size) if !(d in dims))
+kept_size(size::Dims{N}, dims) where {N} = ntuple(d -> d in dims ? 1 : size[d], N)
+dropped_size(size::Dims, dims) = (Int[size[d] for d in 1:length(size) if !(d in dims)]...,)::Dims
 
 """
     walk(size, index) -> (lengths, strides, offset)

@@ -13,7 +13,7 @@ ModuleHandle(weights, seed::Integer) = ModuleHandle(weights, [], Mode(seed), not
 
 """Lower a plan; its number."""
 function add_program!(m::ModuleHandle, plan::Plan)
-    push!(m.programs, lowered(plan.T, plan, m.weights))
+    push!(m.programs, dynamic(lowered)(plan.T, plan, m.weights))
     return length(m.programs)
 end
 
@@ -65,18 +65,18 @@ function activate!(s::Session)
 end
 
 """The optimiser's vectors for a weight, zero at first."""
-function slots!(s::Session, w::Weight{T}) where {T}
+function slots!(s::Session, rule, w::Weight{T}) where {T}
     found = get(s.slots, w.path, nothing)
     found === nothing || return found::Vector{Vector{T}}
-    return s.slots[w.path] = Vector{T}[zeros(T, length(w.values)) for _ in slot_names(s.rule)]
+    return s.slots[w.path] = Vector{T}[zeros(T, length(w.values)) for _ in slot_names(rule)]
 end
 
 """One update of everything that the last backward pass reached."""
-apply!(s::Session, p::Program) = (s.steps += 1; apply_rule!(s.rule, s, p))
+apply!(s::Session, p::Program) = (s.steps += 1; dynamic(apply_rule!)(s.rule, s, p))
 
 function apply_rule!(rule::O, s::Session, p::Program{T}) where {O,T}
     for w in p.weights
-        w.trained && !w.fresh && update!(rule, w.values, w.gradient, slots!(s, w), s.steps)
+        w.trained && !w.fresh && update!(rule, w.values, w.gradient, slots!(s, rule, w), s.steps)
     end
 end
 

@@ -15,25 +15,32 @@ const RULES = Dict(
     "adadelta" => ("delta_mean", "square_mean"), "adam" => ("mean", "square_mean"), "adamw" => ("mean", "square_mean"), "adamax" => ("mean", "largest"),
 )
 const DEFAULTS = Dict(
-    "sgd" => (lr=0.01,), "momentum" => (lr=0.05, gamma=0.95), "nesterov" => (lr=0.05, gamma=0.95), "adagrad" => (lr=0.05, eps=1e-6),
-    "rmsprop" => (lr=0.01, rho=0.9, eps=1e-6), "adadelta" => (lr=1.0, rho=0.9, eps=1e-6), "adam" => (lr=0.001, beta1=0.9, beta2=0.999, eps=1e-8),
-    "adamw" => (lr=0.001, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.01), "adamax" => (lr=0.002, beta1=0.9, beta2=0.999, eps=1e-8),
+    "sgd" => Dict("lr" => 0.01), "momentum" => Dict("lr" => 0.05, "gamma" => 0.95), "nesterov" => Dict("lr" => 0.05, "gamma" => 0.95),
+    "adagrad" => Dict("lr" => 0.05, "eps" => 1e-6), "rmsprop" => Dict("lr" => 0.01, "rho" => 0.9, "eps" => 1e-6),
+    "adadelta" => Dict("lr" => 1.0, "rho" => 0.9, "eps" => 1e-6), "adam" => Dict("lr" => 0.001, "beta1" => 0.9, "beta2" => 0.999, "eps" => 1e-8),
+    "adamw" => Dict("lr" => 0.001, "beta1" => 0.9, "beta2" => 0.999, "eps" => 1e-8, "weight_decay" => 0.01),
+    "adamax" => Dict("lr" => 0.002, "beta1" => 0.9, "beta2" => 0.999, "eps" => 1e-8),
 )
+foreach(d -> d["gclip"] = 0.0, values(DEFAULTS))
 
-"""    optimiser(kind; numbers...) -> Optimiser, with the defaults of the Python side"""
-function optimiser(kind::AbstractString; gclip=0.0, numbers...)
+"""    optimiser(kind, numbers) -> Optimiser, with the defaults of the Python side for what is not given"""
+function optimiser(kind::String, numbers::Dict{String,Float64})
     haskey(RULES, kind) || throw(PlanError("optimiser $kind is not known; there are $(join(sort!(collect(keys(RULES))), ", "))"))
-    unknown = setdiff(keys(numbers), keys(DEFAULTS[kind]))
-    isempty(unknown) || throw(PlanError("optimiser $kind has no $(join(unknown, ", "))"))
-    all_ = merge(DEFAULTS[kind], NamedTuple(numbers))
-    more = Dict{String,Float64}(String(k) => Float64(v) for (k, v) in pairs(all_))
-    return Rule{Symbol(kind)}(Float64(all_.lr), Float64(gclip), more)
+    more = copy(DEFAULTS[kind])
+    for (name, value) in numbers
+        haskey(more, name) || throw(PlanError("optimiser $kind has no $name"))
+        more[name] = value
+    end
+    return Rule{Symbol(kind)}(more["lr"], more["gclip"], more)
 end
 
 """From {"kind": "adam", "lr": 0.001, ...}."""
 function read_optimiser(text::AbstractString)
-    data = parse_json(text)
-    return optimiser(data["kind"]; (Symbol(k) => v for (k, v) in data if k != "kind" && v !== nothing)...)
+    data, numbers = parse_json(text)::Dict{String,Any}, Dict{String,Float64}()
+    for (name, value) in data
+        value isa Union{Int,Float64} && (numbers[name] = Float64(value))
+    end
+    return optimiser(data["kind"]::String, numbers)
 end
 
 slot_names(::Rule{K}) where {K} = RULES[String(K)]

@@ -36,28 +36,50 @@ struct Plan
     count::Int
 end
 
+# What JSON gives has no known type; saying it here keeps the compiled code valid whatever other packages are loaded.
+list(d, key) = d[key]::Vector{Any}
+dict(d, key) = d[key]::Dict{String,Any}
+text(d, key) = d[key]::String
+whole(d, key) = d[key]::Int
+wholes(values_) = Int[v::Int for v in values_::Vector{Any}]
+positions(values_) = Int[position(v::Int) for v in values_::Vector{Any}]
+
 """    read_plan(json) -> Plan"""
-function read_plan(text::AbstractString)
-    data = parse_json(text)
-    data isa AbstractDict && get(data, "format", nothing) == 1 || throw(PlanError("expected a plan of format 1"))
-    T = element_type(data["dtype"])
-    T <: Union{Float32,Float64} || throw(PlanError("a plan's floats are float32 or float64, received $(data["dtype"])"))
-    inputs = [PlanInput(position(i["id"]), i["shape"], i["dtype"]) for i in data["inputs"]]
-    constants = Pair{Int,Any}[position(c["id"]) => constant(T, c["value"]) for c in data["constants"]]
-    steps = [read_step(s) for s in data["steps"]]
-    outputs = position.(data["outputs"])
-    parameters = [PlanParameter(k, p["shape"], p["role"], p["fans"], p["init"]) for (k, p) in data["params"]]
-    sort!(parameters; by=p -> p.path)
-    numbers = [[i.id for i in inputs]; first.(constants); [s.output for s in steps]; outputs]
-    return Plan(T, inputs, constants, steps, outputs, parameters, maximum(numbers; init=0))
+function read_plan(source::AbstractString)
+    data = parse_json(source)
+    data isa Dict{String,Any} && get(data, "format", nothing) === 1 || throw(PlanError("expected a plan of format 1"))
+    T = element_type(text(data, "dtype"))
+    T <: Union{Float32,Float64} || throw(PlanError("a plan's floats are float32 or float64, received $(text(data, "dtype"))"))
+    inputs, constants, steps, parameters = PlanInput[], Pair{Int,Any}[], PlanStep[], PlanParameter[]
+    for i in list(data, "inputs")
+        push!(inputs, PlanInput(position(whole(i, "id")), list(i, "shape"), text(i, "dtype")))
+    end
+    for c in list(data, "constants")
+        push!(constants, Pair{Int,Any}(position(whole(c, "id")), constant(T, c["value"])))
+    end
+    for s in list(data, "steps")
+        push!(steps, read_step(s::Dict{String,Any}))
+    end
+    described_ = dict(data, "params")
+    for path in sort!(collect(String, keys(described_)))
+        p = dict(described_, path)
+        push!(parameters, PlanParameter(path, wholes(p["shape"]), text(p, "role"), wholes(p["fans"]), dict(p, "init")))
+    end
+    outputs, count = positions(data["outputs"]), 0
+    foreach(i -> count = max(count, i.id), inputs)
+    foreach(c -> count = max(count, c.first), constants)
+    foreach(s -> count = max(count, s.output), steps)
+    return Plan(T, inputs, constants, steps, outputs, parameters, count)
 end
 
 constant(::Type{T}, value) where {T} = value isa AbstractVector ? nested_array(T, value) : value
 
-function read_step(s)
-    length(s["outputs"]) == 1 || throw(UnsupportedStep(s["op"], s["path"]))
-    return PlanStep(
-        s["op"], s["path"], position.(s["inputs"]), position(only(s["outputs"])), length(only(s["shapes"])),
-        Dict{String,String}(s["params"]), Dict{String,Any}(s["attrs"]), s["activation"],
-    )
+function read_step(s::Dict{String,Any})
+    outputs, shapes, params = list(s, "outputs"), list(s, "shapes"), Dict{String,String}()
+    length(outputs) == 1 || throw(UnsupportedStep(text(s, "op"), text(s, "path")))
+    for (name, path) in dict(s, "params")
+        params[name] = path::String
+    end
+    rank = length(shapes[1]::Vector{Any})
+    return PlanStep(text(s, "op"), text(s, "path"), positions(s["inputs"]), position(outputs[1]::Int), rank, params, dict(s, "attrs"), text(s, "activation"))
 end

@@ -109,11 +109,13 @@ end
 
 relabel(error, s::Step) = error isa InterruptException ? rethrow() : throw(StepError(s.path, s.name, error))
 
-function run_forward(op, mode, registers, inputs)
+"""One dynamic call: `op` is not looked at before, so that only the kinds themselves are compiled."""
+function run_forward(@nospecialize(op), mode::Mode, registers::Vector{Any}, inputs::Vector{Int})
     n = length(inputs)
     n == 1 && return forward(op, mode, registers[inputs[1]])
     n == 2 && return forward(op, mode, registers[inputs[1]], registers[inputs[2]])
-    return forward(op, mode, (registers[i] for i in inputs)...)
+    n == 3 && return forward(op, mode, registers[inputs[1]], registers[inputs[2]], registers[inputs[3]])
+    return forward(op, mode, registers[inputs]...)
 end
 
 """The route for what is trained now (and for all float inputs when `inputs`); made again when `version` is another one."""
@@ -142,7 +144,7 @@ function backward!(p::Program{T}, route::Route) where {T}
     end
     isempty(p.plan.outputs) && return nothing
     first_output = p.plan.outputs[1]
-    p.slopes[first_output] = fill!(similar(p.registers[first_output]::Array, T), one(T))
+    p.slopes[first_output] = ones_like(T, p.registers[first_output])
     k = 0
     try
         for (j, want) in route.steps
@@ -159,6 +161,8 @@ function backward!(p::Program{T}, route::Route) where {T}
     return nothing
 end
 
+ones_like(::Type{T}, x::Array) where {T} = fill!(similar(x, T), one(T))
+
 function collect_slopes!(slopes, inputs, found::Tuple, want::Int)
     for i in eachindex(inputs)
         (want >> (i - 1)) & 1 == 1 || continue
@@ -172,7 +176,7 @@ wanted(want::Int, k::Int) = (want >> (k - 1)) & 1 == 1
 """The first output and the others as numbers."""
 function values!(numbers::Vector{Float64}, p::Program)
     for (i, number) in enumerate(p.plan.outputs)
-        numbers[i] = number_of(p.registers[number])
+        numbers[i] = number_of(p.registers[number])::Float64
     end
     return numbers
 end

@@ -48,10 +48,16 @@ end
 
 Watch(; every=0, hook=nothing, poll=nothing, interrupt=Ptr{UInt8}(0)) = Watch(every, hook, poll, interrupt)
 
-"""Tell them after step `done`; whether the epoch has to end."""
+"""
+Tell them after step `done`; whether the epoch has to end. They are called without a look at what they are (`invokelatest`), so that
+this stays compiled whatever other packages define.
+"""
 function tell(w::Watch, done::Int, numbers::Vector{Float64})
-    w.every > 0 && done % w.every == 0 && w.hook !== nothing && Bool(w.hook(done, copy(numbers)))::Bool && return true
-    w.poll === nothing || w.poll()
+    if w.every > 0 && done % w.every == 0 && w.hook !== nothing
+        answer = Base.invokelatest(w.hook, done, copy(numbers))
+        Base.invokelatest(Bool, answer)::Bool && return true
+    end
+    w.poll === nothing || Base.invokelatest(w.poll)
     return w.interrupt != C_NULL && unsafe_load(w.interrupt) != 0
 end
 
@@ -63,16 +69,24 @@ struct Epoch
     batch::Int
 end
 
+function copies(arrays::Vector{Any})
+    found = Vector{Any}(undef, length(arrays))
+    foreach(i -> found[i] = dynamic(copy)(arrays[i]), eachindex(arrays))
+    return found
+end
+
+samples_of(a::Array{T,N}) where {T,N} = N == 0 ? 0 : size(a, N)
+
 function check(e::Epoch)
     e.batch > 0 || throw(PlanError("a batch of $(e.batch)"))
-    all(a -> ndims(a) > 0 && size(a, ndims(a)) == e.samples, e.arrays) || throw(PlanError("expected $(e.samples) samples in every array"))
+    all(a -> dynamic(samples_of)(a)::Int == e.samples, e.arrays) || throw(PlanError("expected $(e.samples) samples in every array"))
     e.order === nothing || length(e.order) == e.samples || throw(PlanError("an order of $(length(e.order)) for $(e.samples) samples"))
 end
 
 """    run_epoch!(session, program, epoch, train, finite, watch) -> EpochReport: one pass."""
 function run_epoch!(s::Session, p::Program, e::Epoch, train::Bool, finite::Bool, watch::Watch)
     check(e)
-    parts, taken = Any[Samples(a) for a in e.arrays], Vector{Any}(undef, length(e.arrays))
+    parts, taken = Any[dynamic(Samples)(a) for a in e.arrays], Vector{Any}(undef, length(e.arrays))
     count = cld(e.samples, e.batch)
     values, counts = Matrix{Float64}(undef, length(p.plan.outputs), count), Vector{Int64}(undef, count)
     numbers = zeros(length(p.plan.outputs))
@@ -83,10 +97,10 @@ function run_epoch!(s::Session, p::Program, e::Epoch, train::Bool, finite::Bool,
             from = done * e.batch
             n = min(e.batch, e.samples - from)
             for i in eachindex(parts)
-                taken[i] = gather!(parts[i], e.order, from, n)
+                taken[i] = dynamic(gather!)(parts[i], e.order, from, n)
             end
             if !one_step!(s, p, taken, train, finite, numbers)
-                failed, s.failed = done + 1, Any[copy(a) for a in taken]
+                failed, s.failed = done + 1, copies(taken)
                 break
             end
             done += 1

@@ -16,7 +16,7 @@ Weight(path, role, array::Array{T}) where {T} = Weight{T}(path, role, size(array
 
 """The values in their size."""
 array(w::Weight) = reshape(w.values, w.size)
-matrix(w::Weight) = reshape(w.values, (w.size[1], prod(w.size[2:end])))::Matrix
+matrix(w::Weight{T}) where {T} = reshape(w.values, (w.size[1], length(w.values) ÷ max(w.size[1], 1)))::Matrix{T}
 vector(::Nothing) = nothing
 vector(w::Weight) = w.values
 
@@ -63,6 +63,12 @@ mutable struct Mode
 end
 
 Mode(seed::Integer) = Mode(false, true, Xoshiro(seed))
+
+"""
+A function that is called by what its arguments are at run time only. Without it the compiler looks through calls on values of unknown
+type, and what it made becomes invalid as soon as another package defines methods for types of its own.
+"""
+dynamic(f) = Base.inferencebarrier(f)
 
 """c = alpha op(a) op(b) + beta c, straight to BLAS."""
 multiply!(c, ta::Char, tb::Char, a, b, beta::T=zero(eltype(c))) where {T} = BLAS.gemm!(ta, tb, one(T), a, b, beta, c)

@@ -20,7 +20,8 @@ function Workout(plan::AbstractString; optimiser::AbstractString="adam", seed::I
     random = Xoshiro(seed)
     arrays = Dict{String,Any}(p.path => read_.T.(first_values(random, p.init, julia_size(p.shape), p.fans)) for p in read_.parameters)
     handle = ModuleHandle(Dict{String,Any}(p.path => Weight(p.path, p.role, arrays[p.path]) for p in read_.parameters), seed)
-    session = Session(handle, PyPhoton.optimiser(optimiser; numbers...), frozen)
+    rule = PyPhoton.optimiser(String(optimiser), Dict{String,Float64}(String(k) => v for (k, v) in numbers))
+    session = Session(handle, rule, frozen)
     w = Workout(handle, session, arrays, [], random, Float64[])
     push!(w.plans, (read_, add_program!(handle, read_)))
     return w

@@ -1,7 +1,7 @@
 # Every optimiser, ten steps along changing gradients, against its formula written out.
 
 function by_formula(kind, p, gs; clip=0.0)
-    d = P.DEFAULTS[kind]
+    d = (; (Symbol(k) => v for (k, v) in P.DEFAULTS[kind])...)
     lr = d.lr
     a, b = zero(p), zero(p)
     for (k, g) in enumerate(gs)
@@ -44,7 +44,7 @@ end
 for kind in keys(P.RULES), clip in (0.0, 0.7)
     random = Xoshiro(3)
     p, gs = randn(random, 6), [randn(random, 6) for _ in 1:10]
-    rule, q = P.optimiser(kind; gclip=clip), copy(p)
+    rule, q = P.optimiser(kind, Dict("gclip" => clip)), copy(p)
     slots = Vector{Float64}[zeros(6) for _ in P.slot_names(rule)]
     foreach(((k, g),) -> P.update!(rule, q, copy(g), slots, k), enumerate(gs))
     @test q ≈ by_formula(kind, p, gs; clip) rtol = 1e-10

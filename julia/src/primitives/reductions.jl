@@ -2,7 +2,7 @@
 # one kernel, over (inner, middle, outer), for every rank and every choice of axes.
 
 struct Reduce{T,K}
-    axis::Any
+    axis::Union{Nothing,Int,Vector{Any}}
     keep::Bool
 end
 
@@ -25,21 +25,22 @@ forward(op::Reduce, mode::Mode, x::Number) = forward(op, mode, fill(x))
 function forward(op::Reduce{T,K}, mode::Mode, x::Array) where {T,K}
     if op.axis === nothing && !op.keep
         y, tape = reduce_run(op, vec(ready(op, x)), (1, length(x), 1))
-        count, result, tapes = length(x), (), Any[tape]
-    else
-        dims = dimensions(op.axis, ndims(x))
-        lengths, flat, tapes = collect(size(x)), vec(ready(op, x)), Any[]
-        for run in neighbours(dims)
-            flat, tape = reduce_run(op, flat, split_size(Tuple(lengths), first(run), last(run)))
-            lengths[run] .= 1
-            push!(tapes, tape)
-        end
-        y, count = flat, prod(size(x, d) for d in dims; init=1)
-        result = op.keep ? kept_size(size(x), dims) : dropped_size(size(x), dims)
+        return reshape(shared(op, y, length(x)), ()), (Any[tape], size(x), T(length(x)))
     end
-    K === :mean && (y = map_into!(/, similar(y), y, Same(T(count))))
-    return reshape(y, result), (tapes, size(x), T(count))
+    dims, flat, size_, tapes, count = dimensions(op.axis, ndims(x)), vec(ready(op, x)), size(x), Any[], 1
+    for run in neighbours(dims)
+        split = split_size(size_, first(run), last(run))
+        flat, tape = reduce_run(op, flat, split)
+        size_, count = kept_size(size_, run), count * split[2]
+        push!(tapes, tape)
+    end
+    y = shared(op, flat, count)
+    return op.keep ? reshape(y, size_) : reshape(y, dropped_size(size(x), dims)), (tapes, size(x), T(count))
 end
+
+"""A mean is a sum shared by `count`."""
+shared(::Reduce, y::Vector, count::Int) = y
+shared(::Reduce{T,:mean}, y::Vector{T}, count::Int) where {T} = map_into!(/, y, y, Same(T(count)))
 
 """What is reduced: means are of floats, sums of truth values count them."""
 ready(op::Reduce{T,:mean}, x::Array) where {T} = as(T, x)

@@ -13,7 +13,7 @@ class JuliaBackend:
     """Runs and trains plans inside Julia."""
 
     name = "julia"
-    priority = 30
+    priority = 15  # below torch while it is in the making: it runs only when it is asked for by name
     supports = frozenset(
         """
         neg abs exp log sqrt square sin cos sign round tanh sigmoid relu softplus gelu swish selu elu leaky_relu clip softmax
