@@ -1,4 +1,4 @@
-"""The Julia backend: Flux's kernels and an epoch loop inside Julia, reached through juliacall. Julia starts when it is first used."""
+"""The Julia backend: an epoch loop inside Julia, reached through juliacall. Julia starts when it is first used."""
 
 from __future__ import annotations
 
