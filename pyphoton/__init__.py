@@ -20,6 +20,9 @@ _NAMES = {
         "softmax", "softplus", "softsign", "swish", "tanh", "σ",
     ),
     "backends": ("get_backend",),
+    "backends.julia.documentation": ("julia_doc",),
+    "backends.julia.errors": ("JuliaError",),
+    "backends.julia.exchange": ("JuliaArray", "from_julia", "to_julia"),
     "config": ("get_context", "reset_context", "seed_", "set_context"),
     "errors": (
         "ArgumentError", "BackendMissing", "DataError", "FileError", "NonFiniteLoss", "NotBuilt", "PhotonError",

@@ -10,7 +10,7 @@ from importlib import import_module
 from pyphoton import __version__
 from pyphoton.errors import PhotonError
 
-COMMANDS = ("demo",)
+COMMANDS = ("demo", "doctor", "install")
 """Each is a module of this package with HELP, `arguments(parser)` and `run(options) -> exit code`, quick to import."""
 
 

@@ -5,6 +5,7 @@ PhotonError
 │   └── UnknownName  (KeyError)                                a name that is in no table; the nearest ones are given
 ├── ShapeError       (ValueError)    an array does not fit the layer that it reaches
 ├── DataError        (ValueError)    data that cannot be trained on: empty, unequal, not numeric, labels out of range
+├── LayoutError      (ValueError, BufferError)  memory that cannot be shared as it is; where a copy helps, the text says so
 ├── TraceError       (TypeError)     a Python function that cannot be followed symbolically
 ├── NonFiniteLoss    (ArithmeticError)  the loss became NaN or infinite
 ├── NotBuilt         (RuntimeError)  something was asked for that exists only once the input's shape is known
@@ -50,6 +51,10 @@ class ShapeError(PhotonError, ValueError):
 
 class DataError(PhotonError, ValueError):
     """Data that cannot be trained on."""
+
+
+class LayoutError(PhotonError, ValueError, BufferError):
+    """An array's memory cannot be shared with Julia as it is."""
 
 
 class TraceError(PhotonError, TypeError):

@@ -17,7 +17,7 @@ import numpy as np
 
 from pyphoton import config, graph, parameters
 from pyphoton.arguments import is_integer
-from pyphoton.backends import check_supported, get_backend
+from pyphoton.backends import check_supported, get_backend, wanted
 from pyphoton.backends.base import Module
 from pyphoton.data.arrays import convert, samples
 from pyphoton.data.forms import Batch, members, names_of
@@ -62,8 +62,9 @@ class Network:
             raise ArgumentError("model", "a layer or a function", repr(model), hint)
         context = config.get_context()
         self._model: Callable[[], Any] = (lambda: model) if hold else weakref.ref(model)
-        self.backend = get_backend(backend)
         self.device = device or context.device
+        self._wanted = wanted(backend)
+        self.backend = get_backend(self._wanted, device=self.device)
         if self.device != "cpu" and self.device.split(":")[0] not in self.backend.devices():
             known = self.backend.devices()
             raise UnknownName("device", f"a device that {self.backend.describe()} has here", repr(self.device), near(self.device, known))
@@ -130,6 +131,8 @@ class Network:
     def _adopt(self, traced: graph.Graph) -> Plan:
         """The plan of a graph, with the parameters that it needs in place."""
         made = plan(traced, self.dtype)
+        if self._module is None:
+            self.backend = get_backend(self._wanted, device=self.device, plan=made)
         check_supported(self.backend, made)
         inside = _descendants(self.model)
         grown = False

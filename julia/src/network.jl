@@ -33,6 +33,21 @@ function program(m::ModuleHandle, number::Integer)
     return found === nothing ? throw(PlanError("there is no plan $number")) : found
 end
 
+"""Forget a plan and its memory."""
+drop_program!(m::ModuleHandle, number::Integer) = (m.programs[number] = nothing; nothing)
+
+"""Run a plan; its outputs are in the program's registers until it runs again."""
+function run!(m::ModuleHandle, number::Integer, arrays::Vector{Any}, training::Bool=false)
+    p = program(m, number)
+    m.mode.training = training
+    try
+        forward!(p, m.mode, arrays)
+    finally
+        m.mode.training = false
+    end
+    return p
+end
+
 """The outputs, as arrays of their own."""
 function outputs(p::Program)
     return Any[dense(p.registers[number]) for number in p.plan.outputs]

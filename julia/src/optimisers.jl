@@ -35,8 +35,8 @@ function optimiser(kind::String, numbers::Dict{String,Float64})
 end
 
 """From {"kind": "adam", "lr": 0.001, ...}."""
-function read_optimiser(text::AbstractString)
-    data, numbers = parse_json(text)::Dict{String,Any}, Dict{String,Float64}()
+function read_optimiser(data::Dict{String,Any})
+    numbers = Dict{String,Float64}()
     for (name, value) in data
         value isa Union{Int,Float64} && (numbers[name] = Float64(value))
     end

@@ -1,27 +1,34 @@
 # A rehearsal while the package is installed: every stock layer, activation, loss and optimiser runs once on Float32, through
 # the functions that Python calls. What Julia compiles here is kept, so that no stock model waits for the compiler.
 
+"""A request and its answer, through the door: as Python asks."""
+function asked(call; more...)
+    found = parse_json(answer(json(Dict{String,Any}("call" => call, (String(k) => v for (k, v) in more)...))))::Dict{String,Any}
+    haskey(found, "error") && throw(PlanError("$(call): $(found["error"])"))
+    return found["value"]
+end
+
 """Open, run, train, ask for gradients, save and go on: all that a model does, on made-up numbers."""
-function rehearse(text::String, rule="{\"kind\":\"sgd\"}"; samples=5)
-    plan = read_plan(text)
-    parameters, spec = module_spec(plan, size -> fill(0.1, size))
+function rehearse(source::String, rule=Dict("kind" => "sgd"); samples=5)
+    plan = read_plan(source)
+    parameters, opening = module_spec(plan, size -> fill(0.1, size))
     data = Any[rehearsal_array(i, plan.T, samples) for i in plan.inputs]
-    arrays, order = json([described(a) for a in data]), collect(Int64, 0:samples-1)
+    arrays, order = [described(a) for a in data], collect(Int64, 0:samples-1)
     GC.@preserve parameters data order begin
-        m = open_module(spec)
-        id = add_plan(m, text)
-        run(m, id, arrays, false)
-        run(m, id, arrays, true)
-        s = open_session(m, rule, "[]")
-        for (train, sequence) in ((true, Int(UInt(pointer(order)))), (false, nothing))
-            epoch(s, json(Dict("plan" => id, "arrays" => [described(a) for a in data], "samples" => samples, "order" => sequence, "batch" => 2,
-                "train" => train, "every" => 1, "interrupt" => nothing, "finite" => false)), (k, v) -> false, () -> nothing)
+        number = parse_json(answer(json(opening)))["value"]
+        id = asked("add_plan"; var"module"=number, plan=source)
+        for training in (false, true)
+            asked("run"; var"module"=number, plan=id, arrays, training)
         end
-        step(s, id, arrays, true, false)
-        gradient(s, id, arrays)
-        kept = state(s)
-        load_state!(s, json([described(v; name=k) for (k, v) in kept]))
-        drop_plan(m, id)
+        s = asked("open_session"; var"module"=number, optimiser=rule, frozen=String[])
+        for (train, sequence) in ((true, Int(UInt(pointer(order)))), (false, nothing))
+            asked("epoch"; session=s, plan=id, arrays, samples, order=sequence, batch=2, train, every=0, hook=nothing, poll=nothing, interrupt=nothing, finite=false)
+        end
+        asked("step"; session=s, plan=id, arrays, train=true, finite=false)
+        asked("gradient"; session=s, plan=id, arrays)
+        asked("load"; session=s, arrays=[Dict{String,Any}("name" => name, a...) for (name, a) in asked("state"; session=s)])
+        asked("drop_plan"; var"module"=number, plan=id)
+        foreach(n -> asked("close"; number=n), (s, number))
     end
     return nothing
 end
@@ -32,7 +39,7 @@ function rehearsal_array(i::PlanInput, ::Type{T}, samples) where {T}
 end
 
 """A plan of one kind of layer on an input of this shape, and the mean of its squares. `build(sketch, x)` gives the layer's number."""
-function rehearse_layer(build, shape...; dtype="float32", rule="{\"kind\":\"sgd\"}")
+function rehearse_layer(build, shape...; dtype="float32", rule=Dict("kind" => "sgd"))
     s = Sketch()
     x = input!(s, [nothing, shape...], dtype)
     y = build(s, x)
@@ -116,7 +123,7 @@ function rehearse_loss(build, rule; labels=false)
 end
 
 function rehearse_losses()
-    rules = ["{\"kind\":\"$kind\",\"gclip\":$clip}" for kind in sort!(collect(keys(RULES))) for clip in (0.0, 1.0)]
+    rules = [Dict("kind" => kind, "gclip" => clip) for kind in sort!(collect(keys(RULES))) for clip in (0.0, 1.0)]
     for rule in rules
         rehearse_loss((s, p, y) -> step!(s, "cross_entropy", p, y; rank=1), rule; labels=true)
     end
@@ -136,7 +143,7 @@ function rehearse_losses()
         ((s, p, y) -> across(s, y, step!(s, "log_softmax", p)), false),
         ((s, p, y) -> step!(s, "mul", step!(s, "mul", y, step!(s, "pow", minus(s, p), l(2.0))), logs(s, p)), false),
     )
-        rehearse_loss(build, "{\"kind\":\"adam\"}"; labels)
+        rehearse_loss(build, Dict("kind" => "adam"); labels)
     end
 end
 

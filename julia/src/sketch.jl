@@ -47,11 +47,11 @@ plan_text(s::Sketch, outputs...) = json(Dict("format" => 1, "dtype" => s.dtype, 
     "constants" => s.constants, "steps" => s.steps, "outputs" => collect(outputs), "params" => s.parameters))
 
 """The specification of arrays for the bridge."""
-described(a::Array; more...) = Dict{String,Any}("ptr" => Int(UInt(pointer(a))), "shape" => python_shape(size(a)), "dtype" => lowercase(string(eltype(a))), (String(k) => v for (k, v) in more)...)
+described(a::Array; more...) = Dict{String,Any}("ptr" => Int(UInt(pointer(a))), "shape" => python_shape(size(a)), "dtype" => dtype_name(eltype(a)), (String(k) => v for (k, v) in more)...)
 
-"""Parameters of a plan filled by `draw(size)`, and the specification that opens a module on them."""
+"""Parameters of a plan filled by `draw(size)`, and the request that opens a module on them."""
 function module_spec(plan::Plan, draw; seed=1)
     arrays = Dict{String,Any}(p.path => plan.T.(draw(julia_size(p.shape))) for p in plan.parameters)
     specs = [described(arrays[p.path]; path=p.path, role=p.role) for p in plan.parameters]
-    return arrays, json(Dict("parameters" => specs, "seed" => seed))
+    return arrays, Dict{String,Any}("call" => "open_module", "parameters" => specs, "seed" => seed)
 end

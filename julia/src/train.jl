@@ -38,7 +38,7 @@ end
 """Bytes that may be allocated before a quick collection: less than Julia would wait for, so that memory stays flat."""
 const PACE = 256 << 20
 
-"""Who is told of an epoch: `hook(steps, values)` every `every` steps, true ends it; `poll()` after every batch; a flag that ends it."""
+"""Who is told of an epoch: `hook(steps, values)` every `every` steps and `poll()` after each, which end it by true; a flag that ends it."""
 struct Watch
     every::Int
     hook::Any
@@ -57,7 +57,7 @@ function tell(w::Watch, done::Int, numbers::Vector{Float64})
         answer = Base.invokelatest(w.hook, done, copy(numbers))
         Base.invokelatest(Bool, answer)::Bool && return true
     end
-    w.poll === nothing || Base.invokelatest(w.poll)
+    w.poll === nothing || Base.invokelatest(Bool, Base.invokelatest(w.poll))::Bool && return true
     return w.interrupt != C_NULL && unsafe_load(w.interrupt) != 0
 end
 

@@ -17,7 +17,7 @@ else
         for engine in ("native", "flux")
             P.engine!(engine)
             m, n = (make(text; random=Xoshiro(7)) for text in texts)
-            push!(found, (only(outputs(n, data)), GC.@preserve(data, P.gradient(session(m), m.id, arrays((data,))))))
+            push!(found, (only(outputs(n, data)), gradient(session(m), m, data)))
         end
         P.engine!("native")
         (a, (_, ga, ia)), (b, (_, gb, ib)) = found

@@ -12,18 +12,22 @@ end
 
 function make(text::String; random=Xoshiro(1), draw=nothing, seed=1)
     plan = P.read_plan(text)
-    parameters, spec = P.module_spec(plan, something(draw, size -> randn(random, size...) .* 0.5); seed)
+    parameters, opening = P.module_spec(plan, something(draw, size -> randn(random, size...) .* 0.5); seed)
     for (path, value) in parameters
         endswith(path, "variance") && (value .= abs.(value) .+ 0.5)
     end
-    handle = P.open_module(spec)
-    return Made(plan, parameters, handle, P.add_plan(handle, text))
+    number = asked(opening)
+    return Made(plan, parameters, P.OPEN[number], P.add_program!(P.OPEN[number], plan))
 end
 
-arrays(xs) = P.json([P.described(x) for x in xs])
-outputs(m::Made, xs...; training=false) = GC.@preserve m xs P.run(m.handle, m.id, arrays(xs), training)
+"""What the door answers."""
+answered(request) = P.parse_json(P.answer(P.json(request)))
+asked(request) = (found = answered(request); haskey(found, "value") ? found["value"] : error(found["error"]["message"]))
+
+outputs(m::Made, xs...; training=false) = P.outputs(P.run!(m.handle, m.id, Any[xs...], training))
+gradient(s, m::Made, xs...) = P.gradients!(s, P.program(m.handle, m.id), Any[xs...])
 session(m::Made, kind="sgd"; frozen=String[], numbers...) =
-    P.open_session(m.handle, P.json(Dict("kind" => kind, (String(k) => v for (k, v) in numbers)...)), P.json(frozen))
+    P.Session(m.handle, P.read_optimiser(Dict{String,Any}("kind" => kind, (String(k) => v for (k, v) in numbers)...)), frozen)
 
 """Central differences of f() by every element of `x`."""
 function slopes(f, x; h=1e-5)
@@ -54,7 +58,7 @@ function check(build, xs...; training=true)
     y = build(s, ids...)
     loss = step!(s, "sum", step!(s, "sin", step!(s, "mul", y, y)); rank=0)
     m = make(plan_text(s, loss))
-    _, by_path, by_input = GC.@preserve m xs P.gradient(session(m), m.id, arrays(xs))
+    _, by_path, by_input = gradient(session(m), m, xs...)
     before = deepcopy(m.parameters)
     f() = outputs(m, xs...; training)[1][]
     for (path, value) in m.parameters

@@ -49,6 +49,6 @@ for kind in keys(P.RULES), clip in (0.0, 0.7)
     foreach(((k, g),) -> P.update!(rule, q, copy(g), slots, k), enumerate(gs))
     @test q ≈ by_formula(kind, p, gs; clip) rtol = 1e-10
 end
-@test P.read_optimiser("{\"kind\":\"adam\",\"lr\":0.5}").lr == 0.5
-@test_throws P.PlanError P.read_optimiser("{\"kind\":\"nothing\"}")
-@test_throws P.PlanError P.read_optimiser("{\"kind\":\"sgd\",\"rho\":0.5}")
+@test P.read_optimiser(Dict{String,Any}("kind" => "adam", "lr" => 0.5)).lr == 0.5
+@test_throws P.PlanError P.read_optimiser(Dict{String,Any}("kind" => "nothing"))
+@test_throws P.PlanError P.read_optimiser(Dict{String,Any}("kind" => "sgd", "rho" => 0.5))

@@ -5,13 +5,15 @@ from __future__ import annotations
 import importlib
 import os
 import pkgutil
+import warnings
+from collections.abc import Iterable
 
 from pyphoton import config
 from pyphoton.backends.base import Backend
 from pyphoton.errors import BackendMissing, UnknownName, Unsupported, near
 from pyphoton.plan import Plan
 
-VARIABLE = "PYPHOTON_BACKEND"
+VARIABLE, AUTO = "PYPHOTON_BACKEND", "auto"
 
 
 def backends() -> dict[str, Backend]:
@@ -21,21 +23,60 @@ def backends() -> dict[str, Backend]:
     return {b.name: b for b in sorted(found, key=lambda b: -b.priority)}
 
 
-def get_backend(name: str | None = None) -> Backend:
+def wanted(name: str | None = None) -> str:
+    """The name of the backend that is asked for: `name`, set_context's, that of the variable PYPHOTON_BACKEND, or "auto"."""
+    return name or config.get_context().backend or os.environ.get(VARIABLE) or AUTO
+
+
+def get_backend(name: str | None = None, *, device: str = "cpu", plan: Plan | None = None) -> Backend:
     """The backend `name`, or that of set_context, or of the variable PYPHOTON_BACKEND, or the first that can run here.
 
-    "auto" stands for the last. Errors: UnknownName; BackendMissing with what to install.
+    "auto" stands for the last: the first that is installed, starts, has the `device` and knows every step of the `plan`. The
+    engine is started. Errors: UnknownName; BackendMissing with what to install.
     """
-    wanted = name or config.get_context().backend or os.environ.get(VARIABLE) or "auto"
-    known = backends()
-    if wanted == "auto":
-        return next(b for b in known.values() if not b.missing())
-    if wanted not in known:
-        raise UnknownName("backend", "a backend", repr(wanted), near(wanted, [*known, "auto"]))
-    reason = known[wanted].missing()
+    asked, known = wanted(name), backends()
+    if asked == AUTO:
+        return _first(known.values(), device, plan)
+    if asked not in known:
+        raise UnknownName("backend", "a backend", repr(asked), near(asked, [*known, AUTO]))
+    reason = known[asked].missing()
     if reason:
-        raise BackendMissing(f"backend {wanted}", hint=reason)
-    return known[wanted]
+        raise BackendMissing(f"backend {asked}", hint=reason)
+    known[asked].start()
+    return known[asked]
+
+
+def _first(known: Iterable[Backend], device: str, plan: Plan | None) -> Backend:
+    """The first backend that can; of one that is installed and cannot, it is said once why."""
+    able = [b for b in known if not b.missing()]
+    refusals: list[tuple[str, str]] = []
+    for backend in able:
+        reason = _refusal(backend, device, plan)
+        if not reason:
+            for name, said in refusals:
+                _say_once(f"{name} is not used, {backend.name} is. {said}")
+            return backend
+        refusals.append((backend.name, reason))
+    return able[0]  # which says why it cannot, when it is used
+
+
+def _refusal(backend: Backend, device: str, plan: Plan | None) -> str:
+    try:
+        if plan is not None:
+            check_supported(backend, plan)
+        backend.start(asked=False)
+    except (BackendMissing, Unsupported) as error:
+        return str(error)
+    return "" if device == "cpu" or device.split(":")[0] in backend.devices() else f"It has no device {device}."
+
+
+def _say_once(text: str) -> None:
+    if text not in _said:
+        _said.add(text)
+        warnings.warn(text, RuntimeWarning, stacklevel=5)
+
+
+_said: set[str] = set()
 
 
 def check_supported(backend: Backend, plan: Plan) -> None:
@@ -47,4 +88,4 @@ def check_supported(backend: Backend, plan: Plan) -> None:
             raise Unsupported(f"{step.path} {step.op}".strip(), f"a step that backend {backend.name} knows", step.op, hint)
 
 
-__all__ = ["Backend", "backends", "check_supported", "get_backend"]
+__all__ = ["Backend", "backends", "check_supported", "get_backend", "wanted"]

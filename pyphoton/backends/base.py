@@ -121,6 +121,10 @@ class Backend(Protocol):
         """Why it cannot run here, with the way out; empty when it can."""
         ...
 
+    def start(self, *, asked: bool = True) -> None:
+        """Make sure that the engine runs. `asked`: by its name, not by "auto". Errors: BackendMissing with the way out."""
+        ...
+
     def devices(self) -> tuple[str, ...]:
         """The devices that it can use here."""
         ...

@@ -1,5 +1,11 @@
 # BatchNorm. Python's channel axis 1 is the last but one here: every array is (space, channels, batch).
 
+"""
+    BatchNorm: y = scale .* (x .- mean) ./ sqrt.(variance .+ epsilon) .+ shift, by channel (the last dimension but one)
+
+While training mean and variance are the batch's, and the running ones move by `momentum` towards them (towards the unbiased
+variance). In Flux: `BatchNorm(channels)`.
+"""
 struct BatchNorm{T}
     scale::Union{Nothing,Weight{T}}
     shift::Union{Nothing,Weight{T}}

@@ -2,6 +2,12 @@
 # by its input. Kernels lie as Python's (out, in / groups, height, width): here (width, height, in / groups, out). The
 # arithmetic is an engine's: the core's own, or one that an extension offers.
 
+"""
+    Conv: cross-correlation along all dimensions but the last two, plus a bias per channel, through an activation
+
+`x` is (width, height, channels, batch), the kernel (width, height, channels ÷ groups, out); one to three space dimensions. The
+transposed one is the gradient of that by its input. In Flux: `CrossCor`, or `Conv` and `ConvTranspose` with the kernel turned round.
+"""
 struct Conv{T,N,E}
     kernel::Weight{T}
     bias::Union{Nothing,Weight{T}}

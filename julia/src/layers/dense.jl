@@ -1,5 +1,11 @@
 # Dense: y = activation(kernel x + bias). The Python kernel (in, out) is the Julia matrix (out, in).
 
+"""
+    Dense: y = activation.(kernel * x .+ bias)
+
+`kernel` is (out, in), `x` (in, batch), the result (out, batch); more dimensions of `x` between them are carried along, or
+joined into `in` when `flatten`. In Flux: `Dense(in => out, activation)`.
+"""
 struct Dense{T}
     kernel::Weight{T}
     bias::Union{Nothing,Weight{T}}

@@ -1,5 +1,10 @@
 # Dropout: zeros at random while training, the rest scaled up. Random numbers are the module's own.
 
+"""
+    Dropout: while training, zero with probability `rate`, and divided by `1 - rate` otherwise
+
+In Flux: `Dropout(rate)`.
+"""
 struct Dropout{T}
     rate::T
     mask::Ref{Vector{T}}

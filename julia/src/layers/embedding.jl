@@ -1,5 +1,10 @@
 # Embedding: columns of the table. The Python table (vocabulary, dim) is the Julia matrix (dim, vocabulary).
 
+"""
+    Embedding: y[:, i...] = table[:, x[i...] + 1]
+
+`table` is (dim, vocabulary), `x` whole numbers from 0. In Flux: `Embedding(vocabulary => dim)`, whose numbers begin at 1.
+"""
 struct Embedding{T}
     table::Weight{T}
     matrix::Matrix{T}

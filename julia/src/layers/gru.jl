@@ -1,6 +1,11 @@
 # GRU: gates r, z, n with the reset after the product;  n = tanh(x_n + r (recurrent h)_n);  h = (1 - z) n + z h.
 # `inner` keeps recurrent h, whose gradient differs from that of the gates in the last block only.
 
+"""
+    GRU: r, z = σ.(kernel * x[t] .+ recurrent * h[t-1] .+ bias), n = tanh.(kernel * x[t] .+ r .* (recurrent * h[t-1]) .+ bias)
+
+h[t] = (1 .- z) .* n .+ z .* h[t-1]; kernels are (3 hidden, ...). In Flux: `GRUv3(features => hidden)`.
+"""
 struct GRUCell{T} <: Cell{T}
     inner::Buffer{T,3}
     dinner::Buffer{T,3}

@@ -1,5 +1,10 @@
 # LayerNorm over Python's last axis, which is the first here: each column by itself.
 
+"""
+    LayerNorm: y = scale .* (x .- mean) ./ sqrt.(variance .+ epsilon) .+ shift, over the first dimension
+
+In Flux: `LayerNorm(size)` with `eps=epsilon` under the root.
+"""
 struct LayerNorm{T}
     scale::Union{Nothing,Weight{T}}
     shift::Union{Nothing,Weight{T}}

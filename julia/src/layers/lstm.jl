@@ -1,5 +1,11 @@
 # LSTM: gates i, f, g, o in this order;  c = f c + i g;  h = o tanh(c). The activated gates stay where the products were.
 
+"""
+    LSTM: i, f, g, o = kernel * x[t] .+ recurrent * h[t-1] .+ bias
+
+c[t] = σ.(f) .* c[t-1] .+ σ.(i) .* tanh.(g) and h[t] = σ.(o) .* tanh.(c[t]); kernels are (4 hidden, ...). In Flux: `LSTM(features => hidden)`,
+whose blocks are in the order i, f, g, o, too.
+"""
 struct LSTMCell{T} <: Cell{T}
     cells::Buffer{T,3}
     tanhs::Buffer{T,3}

@@ -2,6 +2,11 @@
 # mean of each box. Windows of a size, with strides and padding, and torch's adaptive bins only differ in that list.
 # The place of the largest is kept, so that the backward pass does not look for it again.
 
+"""
+    Pool: the largest or the mean of every window along all dimensions but the last two
+
+In Flux: `MaxPool`, `MeanPool`, `AdaptiveMaxPool`, `AdaptiveMeanPool`, and the global ones with windows of the whole size.
+"""
 struct Pool{T}
     largest::Bool
     whole::Int  # what a mean divides by; 0: the size of the box

@@ -1,5 +1,10 @@
 # The simple cell: h[t] = f(gates[t] + recurrent h[t-1]). States are the cell's results, and its slope follows from them.
 
+"""
+    RNN: h[t] = f.(kernel * x[t] .+ recurrent * h[t-1] .+ bias), f = tanh or relu
+
+`x` is (features, steps, batch), `kernel` (hidden, features), `recurrent` (hidden, hidden). In Flux: `RNN(features => hidden, f)`.
+"""
 struct SimpleCell{T} <: Cell{T}
     activation::Activation
 end

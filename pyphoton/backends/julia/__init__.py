@@ -7,13 +7,14 @@ from typing import Any
 
 from pyphoton.backends.base import Module
 from pyphoton.backends.julia import locate
+from pyphoton.errors import BackendMissing
 
 
 class JuliaBackend:
     """Runs and trains plans inside Julia."""
 
     name = "julia"
-    priority = 15  # below torch while it is in the making: it runs only when it is asked for by name
+    priority = 30
     supports = frozenset(
         """
         neg abs exp log sqrt square sin cos sign round tanh sigmoid relu softplus gelu swish selu elu leaky_relu clip softmax
@@ -25,8 +26,17 @@ class JuliaBackend:
     )
 
     def missing(self) -> str:
-        """What to install, when juliacall or a Julia is not there. Nothing is started to find out."""
+        """What to install or correct, as far as it can be told without starting anything."""
         return locate.missing()
+
+    def start(self, *, asked: bool = True) -> None:
+        """Start Julia; installed with Flux first, if need be and if it was asked for. Errors: BackendMissing."""
+        from pyphoton.backends.julia.runtime import start
+
+        reason = "" if asked else locate.unprepared()
+        if reason:
+            raise BackendMissing("Julia", hint=reason)
+        start()
 
     def devices(self) -> tuple[str, ...]:
         """The processor."""

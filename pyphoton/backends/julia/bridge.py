@@ -1,17 +1,44 @@
-"""The few calls into Julia. What crosses is JSON text, whole numbers and pointers; arrays stay where they are."""
+"""The one door into Julia: JSON out, JSON in. Arrays stay where they are: a pointer, a shape and a dtype cross.
+
+Julia's side is julia/src/door.jl. A row-major NumPy array of shape (N, F) is the Julia array of size (F, N) on the same memory.
+"""
 
 from __future__ import annotations
 
+import ctypes
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from pyphoton.backends.julia.errors import raise_failure
+
+Door = Any
+"""`const char *enter(const char *request)`, called with the lock of Python's interpreter held."""
+
+
+def door_at(address: int) -> Door:
+    """The C function at an address. What a signal handler raises while it runs is raised when it returns."""
+    return ctypes.PYFUNCTYPE(ctypes.c_char_p, ctypes.c_char_p)(address)
+
+
+def ask(door: Door, call: str, arguments: Mapping[str, Any]) -> Any:
+    """Send a request; its value. Errors: Unsupported, JuliaError."""
+    answer = json.loads(door(json.dumps({"call": call, **arguments}).encode()))
+    if "error" in answer:
+        raise_failure(answer["error"])
+    return answer["value"]
+
 
 def describe(array: Any) -> dict[str, Any]:
-    """Pointer, shape and dtype of a row-major NumPy array, for Julia to lay an Array over (dimensions reversed)."""
-    return {"ptr": array.ctypes.data, "shape": list(array.shape), "dtype": array.dtype.name}
+    """Pointer, shape and dtype of a row-major NumPy array, for Julia to lay an Array over. The caller keeps it alive."""
+    return {"ptr": array.ctypes.data, "shape": array.shape, "dtype": array.dtype.name}
+
+
+def described(arrays: Sequence[Any]) -> list[dict[str, Any]]:
+    """Several of them."""
+    return [describe(a) for a in arrays]
 
 
 def dense(array: Any) -> Any:
@@ -19,16 +46,8 @@ def dense(array: Any) -> Any:
     return np.ascontiguousarray(array.detach() if hasattr(array, "detach") else array)
 
 
-def arrays(members: tuple[Any, ...]) -> str:
-    """A tuple of row-major arrays as JSON. The caller keeps them alive during the call."""
-    return json.dumps([describe(a) for a in members])
-
-
-def named(members: Mapping[str, Any]) -> str:
-    """Arrays by name as JSON. The caller keeps them alive during the call."""
-    return json.dumps([{"name": name, **describe(a)} for name, a in members.items()])
-
-
-def from_julia(value: Any) -> Any:
-    """A NumPy array over a Julia array's memory, axes reversed back; numbers as arrays without axes."""
-    return np.asarray(value).T
+def copied(shown: Mapping[str, Any]) -> Any:
+    """A NumPy array of its own, of one that Julia shows until the next request."""
+    found = np.empty(shown["shape"], shown["dtype"])
+    ctypes.memmove(found.ctypes.data, shown["ptr"], found.nbytes)
+    return found

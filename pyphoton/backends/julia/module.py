@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
+import weakref
 from collections.abc import Mapping
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from pyphoton.backends.julia import bridge
-from pyphoton.backends.julia.runtime import start
+from pyphoton.backends.julia.runtime import Runtime, start
 from pyphoton.optimisers import Optimiser
 from pyphoton.plan import Plan
 
@@ -17,26 +16,26 @@ class JuliaModule:
     """Parameters as Julia arrays over the NumPy arrays themselves, and the plans that use them."""
 
     def __init__(self, parameters: Mapping[str, Any], roles: Mapping[str, str], seed: int) -> None:
-        self.runtime = start()
-        self.runtime.check()
+        self.runtime: Runtime = start()
         self.parameters = dict(parameters)  # Julia's arrays point into these
-        spec = [{"path": path, "role": roles[path], **bridge.describe(a)} for path, a in self.parameters.items()]
-        self.handle = self.runtime.photon.open_module(json.dumps({"parameters": spec, "seed": seed}))
-        self.plans: WeakKeyDictionary[Plan, int] = WeakKeyDictionary()
+        specs = [{"path": path, "role": roles[path], **bridge.describe(a)} for path, a in self.parameters.items()]
+        self.number: int = self.runtime.ask("open_module", parameters=specs, seed=seed)
+        self.plans: weakref.WeakKeyDictionary[Plan, int] = weakref.WeakKeyDictionary()
+        weakref.finalize(self, self.runtime.later, "close", number=self.number)
 
-    def number(self, plan: Plan) -> int:
-        """The plan's number in Julia, where it is lowered once."""
+    def plan(self, plan: Plan) -> int:
+        """The plan's number in Julia, where it is lowered once and forgotten with the plan."""
         found = self.plans.get(plan)
         if found is None:
-            found = self.plans[plan] = int(self.runtime.photon.add_plan(self.handle, plan.to_json()))
+            found = self.plans[plan] = self.runtime.ask("add_plan", module=self.number, plan=plan.to_json())
+            weakref.finalize(plan, _drop, weakref.ref(self), found)
         return found
 
     def run(self, plan: Plan, arrays: tuple[Any, ...], *, training: bool = False) -> tuple[Any, ...]:
         """The plan's outputs."""
-        self.runtime.check()
         held = tuple(map(bridge.dense, arrays))
-        outputs = self.runtime.photon.run(self.handle, self.number(plan), bridge.arrays(held), training)
-        return tuple(bridge.from_julia(o) for o in outputs)
+        shown = self.runtime.ask("run", module=self.number, plan=self.plan(plan), arrays=bridge.described(held), training=training)
+        return tuple(map(bridge.copied, shown))
 
     def read(self) -> dict[str, Any]:
         """The parameters themselves."""
@@ -52,3 +51,10 @@ class JuliaModule:
         from pyphoton.backends.julia.session import JuliaSession
 
         return JuliaSession(self, optimiser, frozen)
+
+
+def _drop(module: weakref.ref[JuliaModule], number: int) -> None:
+    """A plan is gone: so is what Julia made of it, unless the module went first."""
+    alive = module()
+    if alive is not None:
+        alive.runtime.later("drop_plan", module=alive.number, plan=number)

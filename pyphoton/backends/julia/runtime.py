@@ -1,32 +1,43 @@
-"""Starting Julia: the only file that does. One process, one Julia, one owner thread."""
+"""Starting Julia: the only file that does. One process, one Julia, one owner thread: the one that first used it."""
 
 from __future__ import annotations
 
-import functools
 import os
+import re
+import subprocess
 import sys
 import threading
+import warnings
+from collections import deque
 from typing import Any
 
-from pyphoton.backends.julia import locate
-from pyphoton.errors import BackendMissing, PhotonError, Unsupported
+from pyphoton.backends.julia import bridge, locate
+from pyphoton.errors import BackendMissing, Unsupported
+
+OLDEST = (1, 10)
 
 
 class Runtime:
-    """The running Julia: its modules, and the thread that owns it."""
+    """The running Julia: the door into it, and the thread that owns it."""
 
-    def __init__(self, julia: Any) -> None:
+    def __init__(self, julia: Any, address: int) -> None:
         self.julia = julia
+        self.door = bridge.door_at(address)
         self.owner = threading.get_ident()
         self.process = os.getpid()
-        self.photon = julia.PyPhoton
-        self.poll = julia.seval(_POLL)
-        self.hook = julia.seval("h -> ((step, values) -> PythonCall.pyconvert(Bool, h(step, values)))")
+        self._later: deque[tuple[str, dict[str, Any]]] = deque()
 
-    def describe(self) -> str:
-        """For people: versions."""
-        versions = self.julia.seval("(string(VERSION), string(pkgversion(Flux)))")
-        return f"Julia {versions[0]}, Flux {versions[1]}"
+    def ask(self, call: str, **arguments: Any) -> Any:
+        """Let Julia do something: the calls of julia/src/door.jl. Errors: Unsupported, JuliaError."""
+        self.check()
+        while self._later:
+            late, of = self._later.popleft()
+            bridge.ask(self.door, late, of)
+        return bridge.ask(self.door, call, arguments)
+
+    def later(self, call: str, **arguments: Any) -> None:
+        """Ask before the next call: for objects that go away, which may happen in any thread."""
+        self._later.append((call, arguments))
 
     def check(self) -> None:
         """Errors: Unsupported in another thread or a forked process: Julia would hang or crash there."""
@@ -35,47 +46,95 @@ class Runtime:
         if threading.get_ident() != self.owner:
             raise Unsupported("Julia", "the thread that first used it", "another one", "Train and predict from one thread.")
 
+    def describe(self) -> str:
+        """For people: versions."""
+        found = self.ask("versions")
+        return f"Julia {found['julia']}, Flux {found['packages']['Flux']}"
 
-_POLL = """
-let f = Libdl.dlsym(PythonCall.C.CTX.lib_ptr, :PyErr_CheckSignals)
-    () -> (ccall(f, Cint, ()) == 0 || PythonCall.Core.pythrow(); nothing)
+
+_started: Runtime | None = None
+_failed: BackendMissing | None = None
+
+
+def start() -> Runtime:
+    """The running Julia, started now if it does not run. Errors: BackendMissing with what is wrong and the way out."""
+    global _started, _failed
+    if _started is None:
+        if _failed is not None:
+            raise BackendMissing(*_failed.args) from _failed
+        reason = locate.missing()
+        if reason:
+            raise BackendMissing("Julia", hint=reason)
+        try:
+            _started = _start()
+        except BackendMissing as error:
+            _failed = error
+            raise
+    return _started
+
+
+def _start() -> Runtime:
+    _prepare_environment()
+    _say("starting Julia ..." if not locate.unprepared() else "installing Julia and Flux, once; this takes some minutes ...")
+    try:
+        return Runtime(*_load())
+    except Exception as error:
+        raise BackendMissing("Julia", hint=_explained(error)) from error
+
+
+def _prepare_environment() -> None:
+    """Tell juliacall which Julia and project; leave signals, the user's startup file and notebooks alone."""
+    found = locate.place()
+    if locate.given():
+        os.environ["PYTHON_JULIACALL_EXE"], os.environ["PYTHON_JULIACALL_PROJECT"] = found.executable, found.project
+    for option, value in (("HANDLE_SIGNALS", "no"), ("STARTUP_FILE", "no"), ("AUTOLOAD_IPYTHON_EXTENSION", "no")):
+        os.environ.setdefault(f"PYTHON_JULIACALL_{option}", value)
+
+
+def _load() -> tuple[Any, int]:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="torch was imported before juliacall")
+        from juliacall import newmodule
+
+    julia = newmodule("PyPhotonPython")
+    julia.seval("import PythonCall")
+    if not julia.seval(_PRECOMPILED)(str(locate.package())):
+        _say("compiling PyPhoton's Julia code, once; this takes a minute or two ...")
+    julia.seval("import PyPhoton")
+    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return julia, int(julia.PyPhoton.open_door(threads))
+
+
+_PRECOMPILED = """
+path -> begin
+    path in LOAD_PATH || push!(LOAD_PATH, path)
+    id = Base.identify_package("PyPhoton")
+    id === nothing && error("there is no package PyPhoton in $path")
+    Base.isprecompiled(id)
 end
 """
 
 
-@functools.cache
-def start() -> Runtime:
-    """The running Julia, started now if it does not run. Errors: BackendMissing with what is wrong and the way out."""
-    reason = locate.missing()
-    if reason:
-        raise BackendMissing("Julia", hint=reason)
-    found = locate.place()
-    if found.executable:
-        os.environ["PYTHON_JULIACALL_EXE"], os.environ["PYTHON_JULIACALL_PROJECT"] = found.executable, found.project
-    os.environ.setdefault("PYTHON_JULIACALL_HANDLE_SIGNALS", "no")
-    os.environ.setdefault("PYTHON_JULIACALL_STARTUP_FILE", "no")
-    os.environ.setdefault("PYTHON_JULIACALL_AUTOLOAD_IPYTHON_EXTENSION", "no")
-    print("starting Julia ...", file=sys.stderr, flush=True)  # noqa: T201
+def _explained(error: Exception) -> str:
+    """What the start of Julia said, in a few lines, and what to do."""
+    too_old = _too_old(locate.place().executable)
+    if too_old:
+        return too_old
+    said = str(getattr(error, "stderr", None) or error).split("Stacktrace:")[0].strip()
+    return f"It did not start. {type(error).__name__}: {said[:1000]}\nFind out more: python -m pyphoton doctor."
+
+
+def _too_old(executable: str) -> str:
+    """That this program's Julia is too old; empty when it is not, or nothing can be told."""
     try:
-        return Runtime(_load())
-    except PhotonError:
-        raise
-    except Exception as error:
-        hint = f"The project needs Flux 0.16 and PythonCall of juliacall's version. Julia said: {error}"
-        raise BackendMissing("Julia", "Julia with PyPhoton and Flux", type(error).__name__, hint) from error
+        answer = subprocess.run([executable, "--version"], capture_output=True, encoding="utf-8", timeout=30, check=False).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    found = re.search(r"julia version (\d+)\.(\d+)\S*", answer)
+    if not found or (int(found[1]), int(found[2])) >= OLDEST:
+        return ""
+    return f"{executable} is {found[0]}, expected {OLDEST[0]}.{OLDEST[1]} or newer: set {locate.JULIA} to another one, or unset it."
 
 
-def _load() -> Any:
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="torch was imported before juliacall")
-        from juliacall import Base, Main, newmodule
-
-    Base.push_b(Base.LOAD_PATH, str(locate.package()))
-    julia = newmodule("PyPhotonPython")
-    julia.seval("import PythonCall, LinearAlgebra, Libdl, Flux, PyPhoton")
-    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    julia.seval("LinearAlgebra.BLAS").set_num_threads(threads)
-    del Main
-    return julia
+def _say(text: str) -> None:
+    print(f"pyphoton: {text}", file=sys.stderr, flush=True)  # noqa: T201

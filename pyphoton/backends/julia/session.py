@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import ctypes
+import weakref
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,24 +11,28 @@ import numpy as np
 
 from pyphoton.backends.base import Batches, Hook, Report, Stream, Whole
 from pyphoton.backends.julia import bridge
+from pyphoton.backends.julia.module import JuliaModule
 from pyphoton.optimisers import Optimiser
 from pyphoton.plan import Plan
+
+POLL = ctypes.cast(ctypes.pythonapi.PyErr_CheckSignals, ctypes.c_void_p).value
+"""`int PyErr_CheckSignals(void)`: runs the handlers of signals that arrived; Julia calls it after each minibatch."""
 
 
 class JuliaSession:
     """An optimiser and its state, in Julia."""
 
-    def __init__(self, module: Any, optimiser: Optimiser, frozen: frozenset[str]) -> None:
-        self.module, self.runtime, self.photon = module, module.runtime, module.runtime.photon
-        described = json.dumps({"kind": type(optimiser).__name__.lower(), **optimiser.arguments()})
-        self.handle = self.photon.open_session(module.handle, described, json.dumps(sorted(frozen)))
+    def __init__(self, module: JuliaModule, optimiser: Optimiser, frozen: frozenset[str]) -> None:
+        self.module, self.runtime = module, module.runtime
+        described = {"kind": type(optimiser).__name__.lower(), **optimiser.arguments()}
+        self.number: int = self.runtime.ask("open_session", module=module.number, optimiser=described, frozen=sorted(frozen))
+        weakref.finalize(self, self.runtime.later, "close", number=self.number)
 
     def epoch(
         self, data: Batches, *, train: bool, every: int = 0, hook: Hook | None = None,
         interrupt: Any = None, finite: bool = True,
     ) -> Report:  # fmt: skip
         """One pass over the data."""
-        self.runtime.check()
         if isinstance(data, Stream):
             return self._stream(data, train, every, hook, interrupt, finite)
         return self._whole(data, train, every, hook, interrupt, finite)
@@ -35,18 +40,17 @@ class JuliaSession:
     def _whole(self, data: Whole, train: bool, every: int, hook: Hook | None, interrupt: Any, finite: bool) -> Report:
         held = tuple(map(bridge.dense, data.arrays))
         order = None if data.order is None else np.ascontiguousarray(data.order, dtype="int64")
-        spec = {
-            "plan": self.module.number(data.plan), "arrays": [bridge.describe(a) for a in held], "samples": data.samples,
-            "order": None if order is None else order.ctypes.data, "batch": data.batch_size, "train": train,
-            "every": every if hook is not None else 0,
-            "interrupt": None if interrupt is None else interrupt.ctypes.data, "finite": finite,
-        }  # fmt: skip
-        called = None if hook is None else self.runtime.hook(lambda step, values: bool(hook(int(step), tuple(map(float, values)))))
-        values, samples, failed, stopped = self.photon.epoch(self.handle, json.dumps(spec), called, self.runtime.poll)
-        bad = tuple(bridge.from_julia(a).copy() for a in self.photon.failed_arrays(self.handle)) if failed else None
-        table = np.array(bridge.from_julia(values), dtype="float64")
-        lost = None if bad is None else (data.plan, bad)
-        return Report(table, np.array(samples, dtype="int64"), lost, bool(stopped) and len(table) != data.count)
+        listener = _Listener(hook) if hook is not None and every else None
+        found = self.runtime.ask(
+            "epoch", session=self.number, plan=self.module.plan(data.plan), arrays=bridge.described(held), samples=data.samples,
+            order=None if order is None else order.ctypes.data, batch=data.batch_size, train=train, finite=finite,
+            every=every, hook=listener and listener.address, poll=POLL, interrupt=None if interrupt is None else interrupt.ctypes.data,
+        )  # fmt: skip
+        values, samples = bridge.copied(found["values"]), bridge.copied(found["samples"])
+        failed = None if found["failed"] is None else (data.plan, tuple(map(bridge.copied, found["failed"])))
+        if listener is not None:
+            listener.reraise()
+        return Report(values, samples, failed, bool(found["stopped"]) and len(values) != data.count)
 
     def _stream(self, data: Stream, train: bool, every: int, hook: Hook | None, interrupt: Any, finite: bool) -> Report:
         rows: list[tuple[float, ...]] = []
@@ -54,11 +58,13 @@ class JuliaSession:
         failed, stopped = None, False
         for plan, arrays, count in data.batches:
             held = tuple(map(bridge.dense, arrays))
-            values, bad = self.photon.step(self.handle, self.module.number(plan), bridge.arrays(held), train, finite)
-            if bad and finite and train:
+            done = self.runtime.ask(
+                "step", session=self.number, plan=self.module.plan(plan), arrays=bridge.described(held), train=train, finite=finite
+            )
+            if done["failed"]:
                 failed = plan, held
                 break
-            rows.append(tuple(map(float, values)))
+            rows.append(tuple(done["values"]))
             samples.append(count)
             asked = every and len(rows) % every == 0 and hook is not None and hook(len(rows), rows[-1])
             if asked or (interrupt is not None and interrupt[0]):
@@ -68,19 +74,39 @@ class JuliaSession:
 
     def gradient(self, plan: Plan, arrays: tuple[Any, ...]) -> tuple[tuple[float, ...], dict[str, Any], tuple[Any, ...]]:
         """Values, gradients by parameter path, and by input."""
-        self.runtime.check()
         held = tuple(map(bridge.dense, arrays))
-        values, by_path, by_input = self.photon.gradient(self.handle, self.module.number(plan), bridge.arrays(held))
-        found = {str(path): bridge.from_julia(g).copy() for path, g in by_path.items()}
-        return tuple(map(float, values)), found, tuple(None if g is None else bridge.from_julia(g).copy() for g in by_input)
+        found = self.runtime.ask("gradient", session=self.number, plan=self.module.plan(plan), arrays=bridge.described(held))
+        by_path = {path: bridge.copied(a) for path, a in found["by_path"].items()}
+        return tuple(found["values"]), by_path, tuple(None if a is None else bridge.copied(a) for a in found["by_input"])
 
     def state(self) -> dict[str, Any]:
         """Step, slots, and the state of the random numbers."""
-        self.runtime.check()
-        return {str(name): bridge.from_julia(a) for name, a in self.photon.state(self.handle).items()}
+        return {name: bridge.copied(a) for name, a in self.runtime.ask("state", session=self.number).items()}
 
     def load(self, state: Mapping[str, Any]) -> None:
         """Go on from a state."""
-        self.runtime.check()
         held = {name: bridge.dense(a) for name, a in state.items()}
-        self.photon.load_state_b(self.handle, bridge.named(held))
+        self.runtime.ask("load", session=self.number, arrays=[{"name": name, **bridge.describe(a)} for name, a in held.items()])
+
+
+class _Listener:
+    """A hook as a C function that Julia calls. What the hook raises ends the epoch and is raised again afterwards, as it was."""
+
+    def __init__(self, hook: Hook) -> None:
+        self.hook = hook
+        self.error: BaseException | None = None
+        prototype = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_int64, ctypes.POINTER(ctypes.c_double), ctypes.c_int64)
+        self.function = prototype(self._called)
+        self.address = ctypes.cast(self.function, ctypes.c_void_p).value
+
+    def _called(self, steps: int, values: Any, count: int) -> int:
+        try:
+            return int(self.hook(steps, tuple(values[:count])))
+        except BaseException as error:  # noqa: BLE001  (it may not cross Julia's frames: reraise() raises it behind them)
+            self.error = error
+            return 1
+
+    def reraise(self) -> None:
+        """Raise what the hook raised."""
+        if self.error is not None:
+            raise self.error

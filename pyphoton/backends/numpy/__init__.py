@@ -27,6 +27,9 @@ class NumpyBackend:
         """NumPy is always there."""
         return ""
 
+    def start(self, *, asked: bool = True) -> None:
+        """Nothing is to be started."""
+
     def devices(self) -> tuple[str, ...]:
         """The processor."""
         return ("cpu",)

@@ -26,6 +26,9 @@ class TorchBackend:
         """What to install, when torch is not there."""
         return "" if find_spec("torch") else "torch is not installed: pip install 'pyphoton[torch]'."
 
+    def start(self, *, asked: bool = True) -> None:
+        """Nothing is to be started."""
+
     def devices(self) -> tuple[str, ...]:
         """The processor, and CUDA where torch sees it."""
         import torch

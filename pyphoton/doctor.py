@@ -1,0 +1,141 @@
+"""`python -m pyphoton doctor`: what is installed, what works, and for each problem the command that mends it.
+
+Julia is tried in a process of its own. The exit code is 0 only if the backend that is asked for works.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+HELP = "say what is installed and what works, and how to mend what does not"
+OK, ABSENT, PROBLEM = "ok", "absent", "problem"
+SIGNS = {OK: "ok     ", ABSENT: "absent ", PROBLEM: "PROBLEM"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report: `remedy` is the command or the step that mends a problem or adds what is absent."""
+
+    group: str
+    name: str
+    state: str
+    detail: str
+    remedy: str = ""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the command."""
+    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+    parser.add_argument("--backend", help="the backend that has to work (default: PYPHOTON_BACKEND, or any that trains)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Examine, report. Returns 0 when the backend that is asked for works, 1 otherwise. Errors: UnknownName."""
+    asked = _asked(options.backend)
+    findings = [*_python(), *_torch(), *_julia()]
+    working = [f.group for f in findings if f.name == "parity" and f.state == OK]
+    fine = asked in working if asked != "auto" else bool({"torch", "julia"} & set(working))
+    if options.json:
+        print(json.dumps({"asked": asked, "works": fine, "working": working, "findings": [asdict(f) for f in findings]}, indent=1))
+    else:
+        _show(findings, asked, fine)
+    return 0 if fine else 1
+
+
+def _asked(name: str | None) -> str:
+    from pyphoton.backends import backends, wanted
+    from pyphoton.errors import UnknownName, near
+
+    asked = wanted(name)
+    known = [*backends(), "auto"]
+    if asked not in known:
+        raise UnknownName("backend", "a backend", repr(asked), near(asked, known))
+    return asked
+
+
+def _show(findings: list[Finding], asked: str, fine: bool) -> None:
+    group = ""
+    for f in findings:
+        if f.group != group:
+            group = f.group
+            print(group)
+        print(f"  {SIGNS[f.state]}  {f.name}: {f.detail}")
+        if f.remedy:
+            print(f"           -> {f.remedy}")
+    what = f"backend {asked}" if asked != "auto" else "a backend that trains"
+    print(f"{what}: {'works' if fine else 'does NOT work'}")
+
+
+# ---- the groups --------------------------------------------------------------------------------------------------------
+
+
+def _python() -> Iterator[Finding]:
+    yield Finding("python", "Python", OK, f"{platform.python_version()} at {sys.executable}, {platform.platform()}")
+    for package in ("pyphoton", "numpy", "safetensors"):
+        yield _package("python", package)
+    yield _parity("numpy")
+
+
+def _package(group: str, package: str, remedy: str = "") -> Finding:
+    try:
+        return Finding(group, package, OK, version(package))
+    except PackageNotFoundError:
+        return Finding(group, package, ABSENT, "not installed", remedy)
+
+
+def _parity(backend: str) -> Finding:
+    """A dense layer against the NumPy reference: forward, and where the backend trains gradients and ten steps."""
+    from pyphoton.conformance import check_backend
+    from pyphoton.conformance.cases import CASES
+
+    report = check_backend(backend, [CASES["dense"]])
+    wrong = "; ".join(f"{r.check}: error {r.error:.1e} {r.note}" for r in report.failures)
+    return Finding(backend, "parity", PROBLEM, wrong, _report(backend)) if wrong else Finding(backend, "parity", OK, f"{len(report.rows)} checks")
+
+
+def _report(backend: str) -> str:
+    return f"python -c \"from pyphoton.conformance import check_backend; print(check_backend('{backend}'))\", and report what it prints"
+
+
+def _torch() -> Iterator[Finding]:
+    from pyphoton.backends import backends
+
+    torch = _package("torch", "torch", "pip install 'pyphoton[torch]'")
+    yield torch
+    if torch.state == OK:
+        devices = backends()["torch"].devices()
+        yield Finding("torch", "CUDA", OK if "cuda" in devices else ABSENT, "available" if "cuda" in devices else "torch sees no CUDA device")
+        yield _parity("torch")
+
+
+def _julia() -> Iterator[Finding]:
+    from pyphoton.backends.julia import locate
+    from pyphoton.backends.julia.probe import ask_another_process
+
+    yield _package("julia", "juliacall", "pip install 'pyphoton[julia]'")
+    yield _package("julia", "juliapkg", "pip install 'pyphoton[julia]'")
+    reason, found = locate.missing(), locate.place()
+    yield Finding("julia", locate.JULIA, OK if found.executable else ABSENT, found.executable or "not known: juliapkg finds or downloads one")
+    yield Finding("julia", locate.PROJECT, OK if found.project else ABSENT, found.project or "not known: juliapkg keeps one")
+    if reason or locate.unprepared():
+        yield Finding("julia", "start", ABSENT if not reason or "not installed" in reason else PROBLEM, reason or "never prepared", "python -m pyphoton install")
+        return
+    yield from _tried(ask_another_process())
+
+
+def _tried(found: dict[str, Any]) -> Iterator[Finding]:
+    if "error" in found:
+        yield Finding("julia", "start", PROBLEM, found["error"], "python -m pyphoton install")
+        return
+    yield Finding("julia", "start", OK, f"Julia {found['julia']} in {found['seconds']} s, {found['threads']} threads for BLAS")
+    for name, number in found["packages"].items():
+        yield Finding("julia", name, OK if number else ABSENT, number or "not in the project")
+    yield Finding("julia", "shared memory", OK if found["shared"] else PROBLEM, "a round trip by pointer" if found["shared"] else "arrays were copied")
+    yield Finding("julia", "parity", PROBLEM if found["parity"] else OK, found["parity"] or "a dense layer: forward, gradients, ten steps")

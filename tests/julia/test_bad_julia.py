@@ -1,0 +1,109 @@
+"""No Julia, a wrong one, a project without Flux, broken files, no network: one readable error with the way out, and `auto` runs on torch."""
+
+import os
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+import tomllib
+from running import ROOT, python
+
+from pyphoton.backends.julia import locate
+
+pytestmark = pytest.mark.usefixtures("julia")
+TRY = "train()"
+AUTO = """
+import warnings
+with warnings.catch_warnings(record=True) as said:
+    warnings.simplefilter("always")
+    workouts = [train(None) for _ in range(3)]
+print(workouts[0].network.backend.name, len(said), said[0].message if said else "")
+"""
+NOTHING = dict.fromkeys(("PYPHOTON_JULIA", "PYPHOTON_JULIA_PROJECT", "PYTHON_JULIACALL_EXE", "PYTHON_JULIACALL_PROJECT"))
+
+
+def script(folder, *lines):
+    """A program called julia that is none."""
+    file = folder / "julia"
+    file.write_text("\n".join(["#!/bin/sh", *lines]))
+    file.chmod(0o755)
+    return str(file)
+
+
+def project_without_flux(folder):
+    """The project, except that Flux is not one of its packages."""
+    here = Path(locate.place().project)
+    manifest = (here / "Manifest.toml").read_text()
+    (folder / "Manifest.toml").write_text(re.sub(r'path = "(\.[^"]*)"', lambda m: f'path = "{(here / m[1]).resolve()}"', manifest))
+    (folder / "Project.toml").write_text('[deps]\nPythonCall = "6099a3de-0909-46bc-b1f4-468b9a2dfc0d"\n')
+    return str(folder)
+
+
+def broken_copy(folder):
+    """A copy of PyPhoton whose Julia code has a syntax error."""
+    shutil.copytree(ROOT / "pyphoton", folder / "pyphoton", ignore=shutil.ignore_patterns("__pycache__"))
+    inside = folder / "pyphoton" / "julia"
+    if not inside.is_dir():
+        shutil.copytree(ROOT / "julia", inside)
+    (inside / "src" / "layers" / "dense.jl").write_text("function forward(\n")
+    return str(folder)
+
+
+def cases(folder):
+    """name => (variables, words of the error)."""
+    found = locate.place()
+    given = {"PYPHOTON_JULIA": found.executable, "PYPHOTON_JULIA_PROJECT": found.project}
+    return {
+        "no such program": ({**given, "PYPHOTON_JULIA": "/nowhere/julia"}, ["PYPHOTON_JULIA", "/nowhere/julia", "unset it"]),
+        "no such project": ({**given, "PYPHOTON_JULIA_PROJECT": "/nowhere"}, ["PYPHOTON_JULIA_PROJECT", "/nowhere", "Project.toml"]),
+        "no Julia": ({"PYPHOTON_JULIA_PROJECT": found.project, "PYPHOTON_JULIA": None, "PATH": "/nowhere"}, ["there is no Julia", "julialang.org"]),
+        "wrong version": ({**given, "PYPHOTON_JULIA": script(folder, "echo julia version 1.6.7")}, ["1.6.7", "1.10"]),
+        "crashing Julia": ({**given, "PYPHOTON_JULIA": script(folder, "echo out of order >&2", "exit 3")}, ["out of order", "doctor"]),
+        "no Flux": ({**given, "PYPHOTON_JULIA_PROJECT": project_without_flux(folder)}, ["has no Flux", 'Pkg.add(name="Flux"']),
+        "syntax error": ({**given, "PYTHONPATH": broken_copy(folder)}, ["dense.jl", "doctor"]),
+    }
+
+
+@pytest.mark.parametrize("case", ["no such program", "no such project", "no Julia", "wrong version", "crashing Julia", "no Flux", "syntax error"])
+def test_one_readable_error_and_auto_runs_on_torch(case, tmp_path):
+    """By name: BackendMissing in a few lines, with the way out. By auto: torch trains, and it is said once why."""
+    variables, words = cases(tmp_path)[case]
+    asked = python(TRY, **variables)
+    assert asked.returncode == 1
+    error = asked.stderr.split("pyphoton.errors.BackendMissing: ")[-1]
+    assert all(word in error for word in words), error
+    assert len(error.splitlines()) <= 12, error
+    auto = python(AUTO, PYPHOTON_BACKEND=None, **variables)
+    assert auto.returncode == 0, auto.stderr
+    line = next(text for text in auto.stdout.splitlines() if text.startswith("torch"))
+    assert line.startswith("torch 1 julia is not used, torch is.") and words[0] in auto.stdout
+
+
+def test_broken_state_of_juliapkg(tmp_path):
+    """A damaged record of juliapkg counts as not prepared: auto says what to do and runs on torch."""
+    state = tmp_path / "project" / "pyjuliapkg"
+    state.mkdir(parents=True)
+    (state / "meta.json").write_text("{ damaged")
+    auto = python(AUTO, PYPHOTON_BACKEND=None, PYTHON_JULIAPKG_PROJECT=str(tmp_path / "project"), **NOTHING)
+    assert auto.returncode == 0, auto.stderr
+    assert "torch 1 julia is not used" in auto.stdout and "python -m pyphoton install" in auto.stdout
+
+
+def test_install_without_network(tmp_path):
+    """`pyphoton install` without a network ends with one readable error and the way out, not with a traceback."""
+    nowhere = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9", "JULIA_PKG_SERVER": "http://127.0.0.1:9"}
+    variables = {**NOTHING, "PYTHON_JULIAPKG_PROJECT": str(tmp_path / "project"), "JULIA_DEPOT_PATH": str(tmp_path / "depot"), **nowhere}
+    code = "import sys; from pyphoton.__main__ import main; sys.exit(main(['install']))"
+    done = python(code, **variables)
+    assert done.returncode == 2, done.stderr[-2000:]
+    last = done.stderr[done.stderr.rindex("pyphoton: BackendMissing") :]
+    assert "PYPHOTON_JULIA" in last and "Is there a network?" in last
+
+
+def test_the_variables_are_those_of_the_texts():
+    """The names in the error texts are those that are read."""
+    assert (locate.JULIA, locate.PROJECT) == ("PYPHOTON_JULIA", "PYPHOTON_JULIA_PROJECT")
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]["julia"] if sys.version_info >= (3, 11) else True
+    assert os.access(locate.place().executable, os.X_OK)

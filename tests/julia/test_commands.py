@@ -1,0 +1,57 @@
+"""`pyphoton doctor` and `pyphoton install` on a machine with Julia; and Julia's docstrings."""
+
+import json
+
+import pytest
+from running import python
+
+from pyphoton import LSTM, ArgumentError, Conv2D, Dense, Sequential, julia_doc
+from pyphoton.backends.julia import locate
+
+COMMAND = "import sys; from pyphoton.__main__ import main; sys.exit(main(sys.argv[1:] or ARGUMENTS))"
+
+
+def command(*arguments, **environment):
+    """A finished `pyphoton ...`."""
+    return python(f"ARGUMENTS = {list(arguments)!r}\n{COMMAND}", **environment)
+
+
+def test_doctor_finds_everything_in_order(julia):
+    """The report as JSON: versions, places, shared memory, parity, and exit code 0 for the backend asked for."""
+    done = command("doctor", "--json", "--backend", "julia")
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads(done.stdout)
+    assert report["works"] and set(report["working"]) >= {"julia", "numpy"}
+    found = {(f["group"], f["name"]): f for f in report["findings"]}
+    versions = julia.ask("versions")
+    for name in ("Flux", "PythonCall"):
+        assert found["julia", name]["detail"] == versions["packages"][name]
+    assert found["julia", "PythonCall"]["detail"] == found["julia", "juliacall"]["detail"]
+    assert found["julia", locate.JULIA]["detail"] == locate.place().executable
+    assert {found["julia", n]["state"] for n in ("start", "shared memory", "parity")} == {"ok"}
+    assert versions["julia"] in found["julia", "start"]["detail"]
+
+
+def test_doctor_names_the_remedy_and_fails(julia):
+    """A Julia that is not there: exit code 1 when Julia is asked for, 0 when any backend does; the remedy is in the text."""
+    wrong = {"PYPHOTON_JULIA": "/nowhere/julia", "PYPHOTON_JULIA_PROJECT": locate.place().project}
+    asked = command("doctor", "--backend", "julia", **wrong)
+    assert asked.returncode == 1 and "PROBLEM" in asked.stdout and "unset it" in asked.stdout
+    assert asked.stdout.splitlines()[-1] == "backend julia: does NOT work"
+    assert command("doctor", PYPHOTON_BACKEND=None, **wrong).returncode == 0
+    assert command("doctor", "--backend", "jula", **wrong).returncode == 2
+
+
+def test_install_says_that_everything_is_ready_and_may_be_called_again(julia):
+    """With a given Julia and project there is nothing to install; it is tried, twice with the same words."""
+    found = [command("install") for _ in range(2)]
+    assert [f.returncode for f in found] == [0, 0], found[0].stderr
+    assert all("is ready" in f.stdout and locate.place().project in f.stdout for f in found)
+
+
+def test_julia_docstrings(julia):
+    """julia_doc gives the docstring of the Julia layer, of a class or an object; what has none is refused."""
+    assert "activation.(kernel * x .+ bias)" in julia_doc(Dense)
+    assert julia_doc(Conv2D(4, 3)).startswith("Conv: cross-correlation") and "GRU" not in julia_doc(LSTM)
+    with pytest.raises(ArgumentError, match="Sequential"):
+        julia_doc(Sequential)
