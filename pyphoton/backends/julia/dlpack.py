@@ -57,23 +57,27 @@ def capsule_of(x: Any, **options: Any) -> Any:
 
 def read(capsule: Any) -> Tensor:
     """What the capsule says; the capsule stays as it is. Errors: LayoutError for one that is used up or of another major version."""
-    if _is_named(capsule, VERSIONED):
-        major, minor, _, _, flags, *tensor = _BOTH.unpack(ctypes.string_at(_address(capsule, VERSIONED), _BOTH.size))
-        if major > 1:
-            raise LayoutError("to_julia", "DLPack version 1", f"version {major}.{minor}", "to_julia(x.numpy()) may help.")
-    elif _is_named(capsule, PLAIN):
-        flags, tensor = 0, list(_TENSOR.unpack(ctypes.string_at(_address(capsule, PLAIN), _TENSOR.size)))
-    else:
-        raise LayoutError("to_julia", "an unused DLPack capsule", f"{capsule!r}")
-    data, device_type, device_number, rank, code, bits, lanes, shape, strides, offset = tensor
-    return Tensor(
-        data + offset, _numbers(shape, rank), _numbers(strides, rank) if strides else None, (code, bits), lanes,
-        (device_type, device_number), bool(flags & _READ_ONLY), capsule,
-    )  # fmt: skip
+    try:
+        whole = ctypes.string_at(_address(capsule, VERSIONED), _BOTH.size)
+        major, minor, _, _, flags, data, device, number, rank, code, bits, lanes, shape, strides, offset = _BOTH.unpack(whole)
+    except ValueError:  # of another name
+        major, minor, flags = 0, 8, 0
+        data, device, number, rank, code, bits, lanes, shape, strides, offset = _plain(capsule)
+    if major > 1:
+        raise LayoutError("to_julia", "DLPack version 1", f"version {major}.{minor}")
+    sizes, steps = _numbers(shape, rank), _numbers(strides, rank) if strides else None
+    return Tensor(data + offset, sizes, steps, (code, bits), lanes, (device, number), bool(flags & _READ_ONLY), capsule)
+
+
+def _plain(capsule: Any) -> tuple[int, ...]:
+    try:
+        return _TENSOR.unpack(ctypes.string_at(_address(capsule, PLAIN), _TENSOR.size))
+    except ValueError:
+        raise LayoutError("to_julia", "an unused DLPack capsule", repr(capsule)) from None
 
 
 def _numbers(address: int, count: int) -> tuple[int, ...]:
-    return struct.unpack(f"={count}q", ctypes.string_at(address, 8 * count)) if count else ()
+    return struct.unpack("=%dq" % count, ctypes.string_at(address, 8 * count)) if count else ()  # noqa: UP031 (twice as fast)
 
 
 def row_major(shape: Sequence[int], strides: Sequence[int] | None) -> bool:
@@ -109,16 +113,17 @@ returned: deque[Any] = deque()
 """Owners whose borrower is done, which may be said in any thread. Clear it where they may go away."""
 
 
-@_Delete
 def _delete(address: int) -> None:
     returned.append(_lent.pop(address))
 
 
-@_Destroy
 def _destroy(capsule: int) -> None:
     for name in (VERSIONED, PLAIN):
         if _is_dying_named(capsule, name):  # nobody took it
             _delete(_dying_address(capsule, name))
+
+
+_deleter, _destructor = _Delete(_delete), _Destroy(_destroy)
 
 
 def lend(pointer: int, shape: Sequence[int], kind: tuple[int, int], device: tuple[int, int], owner: Any, versioned: bool) -> Any:
@@ -130,8 +135,8 @@ def lend(pointer: int, shape: Sequence[int], kind: tuple[int, int], device: tupl
     numbers = (ctypes.c_int64 * max(2 * rank, 1))(*shape, *strides)
     at = ctypes.addressof(numbers)
     tensor = _TENSOR.pack(pointer, *device, rank, *kind, 1, at, at + 8 * rank, 0)
-    deleter = ctypes.cast(_delete, ctypes.c_void_p).value or 0
+    deleter = ctypes.cast(_deleter, ctypes.c_void_p).value or 0
     whole = _HEADER.pack(1, 0, 0, deleter, 0) + tensor if versioned else tensor + struct.pack("=QQ", 0, deleter)
     memory = ctypes.create_string_buffer(whole, len(whole))
     _lent[ctypes.addressof(memory)] = (memory, numbers, owner)
-    return _new(ctypes.addressof(memory), VERSIONED if versioned else PLAIN, _destroy)
+    return _new(ctypes.addressof(memory), VERSIONED if versioned else PLAIN, _destructor)

@@ -115,11 +115,11 @@ def shareable(x: Any, copy: bool) -> Any:
     """A torch tensor without its gradient, which DLPack cannot tell of; its memory is the same. Others as they are."""
     if getattr(x, "requires_grad", False):
         x = x.detach()
-    for name in ("conj", "neg"):
-        if hasattr(x, f"is_{name}") and getattr(x, f"is_{name}")():
+    for asked, resolve in (("is_conj", "resolve_conj"), ("is_neg", "resolve_neg")):
+        if getattr(x, asked, bool)():
             if not copy:
-                raise LayoutError("to_julia", "numbers that are in memory", f"a tensor that is still to be resolved ({name})", COPY)
-            x = getattr(x, f"resolve_{name}")()
+                raise LayoutError("to_julia", "numbers as they are in memory", f"a tensor with {asked}() and {resolve}()", COPY)
+            x = getattr(x, resolve)()
     return x
 
 

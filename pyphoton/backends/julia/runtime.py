@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import json
 import os
 import re
 import subprocess
@@ -9,6 +11,7 @@ import sys
 import threading
 import warnings
 from collections import deque
+from functools import cached_property
 from typing import Any
 
 from pyphoton.backends.julia import bridge, locate
@@ -20,8 +23,7 @@ OLDEST = (1, 10)
 class Runtime:
     """The running Julia: the door into it, and the thread that owns it."""
 
-    def __init__(self, julia: Any, address: int) -> None:
-        self.julia = julia
+    def __init__(self, address: int) -> None:
         self.door = bridge.door_at(address)
         self.owner = threading.get_ident()
         self.process = os.getpid()
@@ -45,6 +47,16 @@ class Runtime:
             raise Unsupported("Julia", "the process that started it", "a forked one", "Start worker processes with the spawn method.")
         if threading.get_ident() != self.owner:
             raise Unsupported("Julia", "the thread that first used it", "another one", "Train and predict from one thread.")
+
+    @cached_property
+    def julia(self) -> Any:
+        """A Julia module of our own, as juliacall shows modules: it has PythonCall and PyPhoton."""
+        from juliacall import newmodule
+
+        self.check()
+        found = newmodule("PyPhotonPython")
+        found.seval("import PythonCall, PyPhoton")
+        return found
 
     def describe(self) -> str:
         """For people: versions."""
@@ -77,7 +89,7 @@ def _start() -> Runtime:
     _prepare_environment()
     _say("starting Julia ..." if not locate.unprepared() else "installing Julia and Flux, once; this takes some minutes ...")
     try:
-        return Runtime(*_load())
+        return Runtime(_load())
     except Exception as error:
         raise BackendMissing("Julia", hint=_explained(error)) from error
 
@@ -91,28 +103,39 @@ def _prepare_environment() -> None:
         os.environ.setdefault(f"PYTHON_JULIACALL_{option}", value)
 
 
-def _load() -> tuple[Any, int]:
+def _load() -> int:
+    """The address of the door, once juliacall, PythonCall and PyPhoton are loaded. Errors: whatever says why not."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="torch was imported before juliacall")
-        from juliacall import newmodule
+        import juliacall
 
-    julia = newmodule("PyPhotonPython")
-    julia.seval("import PythonCall")
-    if not julia.seval(_PRECOMPILED)(str(locate.package())):
+    library = juliacall.CONFIG["lib"]
+    if _evaluated(library, _FOUND.format(path=json.dumps(str(locate.package())))) == "false":
         _say("compiling PyPhoton's Julia code, once; this takes a minute or two ...")
-    julia.seval("import PyPhoton")
     threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return julia, int(julia.PyPhoton.open_door(threads))
+    return int(_evaluated(library, _OPENED.format(threads=threads)))
 
 
-_PRECOMPILED = """
-path -> begin
-    path in LOAD_PATH || push!(LOAD_PATH, path)
-    id = Base.identify_package("PyPhoton")
-    id === nothing && error("there is no package PyPhoton in $path")
-    Base.isprecompiled(id)
-end
+_FOUND = """
+    raw{path} in LOAD_PATH || push!(LOAD_PATH, raw{path})
+    Base.isprecompiled(Base.identify_package("PyPhoton"))
 """
+_OPENED = """
+    package = Base.require(Base.identify_package("PyPhoton"))
+    Base.invokelatest(Base.invokelatest(getproperty, package, :open_door), {threads})
+"""
+
+
+def _evaluated(library: Any, code: str) -> str:
+    """The value of Julia code as text, straight through libjulia: nothing of PythonCall has to be compiled. Errors: RuntimeError."""
+    text = f'let; try; "ok " * string(begin {code} end); catch error; "no " * sprint(showerror, error); end; end'
+    library.jl_string_ptr.argtypes, library.jl_string_ptr.restype = [ctypes.c_void_p], ctypes.c_char_p
+    library.jl_eval_string.argtypes, library.jl_eval_string.restype = [ctypes.c_char_p], ctypes.c_void_p
+    value = library.jl_eval_string(text.encode())
+    answer = library.jl_string_ptr(value).decode() if value else "no Julia could not read its own start"
+    if not answer.startswith("ok "):
+        raise RuntimeError(answer[3:])
+    return answer[3:]
 
 
 def _explained(error: Exception) -> str:
@@ -120,8 +143,8 @@ def _explained(error: Exception) -> str:
     too_old = _too_old(locate.place().executable)
     if too_old:
         return too_old
-    said = str(getattr(error, "stderr", None) or error).split("Stacktrace:")[0].strip()
-    return f"It did not start. {type(error).__name__}: {said[:1000]}\nFind out more: python -m pyphoton doctor."
+    said = str(getattr(error, "stderr", None) or error).strip()
+    return f"It did not start: {said[:1000]}\nFind out more: python -m pyphoton doctor."
 
 
 def _too_old(executable: str) -> str:
