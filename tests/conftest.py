@@ -1,10 +1,18 @@
-"""Every test starts from the same context and the same stream of seeds; `--regen` writes golden files anew."""
+"""Every test starts from the same context and the same stream of seeds; `--regen` writes golden files anew.
+
+Tests that name no backend run on torch, or on the one of PYPHOTON_BACKEND: `PYPHOTON_BACKEND=julia pytest tests/unit`.
+"""
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
-from pyphoton import reset_context, seed_, set_context
+os.environ.setdefault("PYPHOTON_BACKEND", "torch")
+
+
+from pyphoton import get_backend, reset_context, seed_, set_context
 
 
 def pytest_addoption(parser):
@@ -17,6 +25,14 @@ def fresh_context():
     seed_(0)
     yield
     reset_context()
+
+
+@pytest.fixture(autouse=True)
+def needs_python(request):
+    """Tests of functions that cannot be traced need an engine that calls them back."""
+    backend = get_backend() if request.node.get_closest_marker("python_step") else None
+    if backend is not None and "python" not in backend.supports:
+        pytest.skip(f"backend {backend.name} does not run Python functions that cannot be traced")
 
 
 @pytest.fixture

@@ -375,6 +375,7 @@ def spying(seen):
     return loss
 
 
+@pytest.mark.python_step
 def test_default_convertor_casts_to_float32():
     """Nested float64 data arrives as float32 at the loss, targets too."""
     seen = []
@@ -391,6 +392,7 @@ def test_default_convertor_casts_to_float32():
     assert seen == [[torch.float32] * 4]
 
 
+@pytest.mark.python_step
 def test_identity_passes_the_same_object():
     """With convertor=identity the loss of a torch backend is given the very tensor that the minibatch held."""
     seen = []
@@ -401,6 +403,7 @@ def test_identity_passes_the_same_object():
         assert given is y
 
 
+@pytest.mark.python_step
 def test_identity_leaves_the_dtype():
     """float64 data arrives as float64 in a float64 model with convertor=identity."""
     seen = []

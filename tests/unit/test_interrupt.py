@@ -228,6 +228,7 @@ def test_interrupt_outside_of_training_is_pythons():
         signal.raise_signal(signal.SIGINT)
 
 
+@pytest.mark.skipif(os.environ["PYPHOTON_BACKEND"] == "julia", reason="Julia belongs to the thread that first used it: tests/julia/test_processes.py")
 def test_training_in_another_thread():
     """In a thread that may not set signal handlers training works, and the handler stays the program's."""
     before, found = signal.getsignal(signal.SIGINT), []

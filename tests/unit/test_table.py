@@ -16,6 +16,7 @@ from pyphoton import (
     MaxPool,
     Sequential,
     Workout,
+    get_backend,
     relu,
     summary,
 )
@@ -52,7 +53,7 @@ def test_the_table_as_text():
     assert places == {lines[0].index("output")}
     assert lines[6].endswith("650")
     assert all(len(line) <= len(lines[1]) for line in lines[:-1])
-    assert lines[-1] == "706 parameters, 698 of them trained; backend torch"
+    assert lines[-1] == f"706 parameters, 698 of them trained; backend {get_backend().name}"
     assert repr(summary(pictures(), (1, 8, 8))) == "\n".join(lines)
 
 

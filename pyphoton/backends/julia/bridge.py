@@ -25,10 +25,15 @@ def door_at(address: int) -> Door:
 
 def ask(door: Door, call: str, arguments: Mapping[str, Any]) -> Any:
     """Send a request; its value. Errors: Unsupported, JuliaError."""
-    answer = json.loads(door(json.dumps({"call": call, **arguments}).encode()))
+    answer = json.loads(door(json.dumps({"call": call, **arguments}, default=_plain).encode()))
     if "error" in answer:
         raise_failure(answer["error"])
     return answer["value"]
+
+
+def _plain(number: Any) -> Any:
+    """NumPy's numbers as Python's."""
+    return number.item()
 
 
 def describe(array: Any) -> dict[str, Any]:
