@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from pyphoton import __version__
+
 HELP = "say what is installed and what works, and how to mend what does not"
 OK, ABSENT, PROBLEM = "ok", "absent", "problem"
 SIGNS = {OK: "ok     ", ABSENT: "absent ", PROBLEM: "PROBLEM"}
@@ -78,7 +80,8 @@ def _show(findings: list[Finding], asked: str, fine: bool) -> None:
 
 def _python() -> Iterator[Finding]:
     yield Finding("python", "Python", OK, f"{platform.python_version()} at {sys.executable}, {platform.platform()}")
-    for package in ("pyphoton", "numpy", "safetensors"):
+    yield Finding("python", "pyphoton", OK, __version__)
+    for package in ("numpy", "safetensors"):
         yield _package("python", package)
     yield _parity("numpy")
 
@@ -127,13 +130,14 @@ def _julia() -> Iterator[Finding]:
     if reason or locate.unprepared():
         yield Finding("julia", "start", ABSENT if not reason or "not installed" in reason else PROBLEM, reason or "never prepared", "python -m pyphoton install")
         return
-    yield from _tried(ask_another_process())
+    tried = ask_another_process()
+    if "error" in tried:
+        yield Finding("julia", "start", PROBLEM, tried["error"], "" if locate.given() else "python -m pyphoton install")
+    else:
+        yield from _tried(tried)
 
 
 def _tried(found: dict[str, Any]) -> Iterator[Finding]:
-    if "error" in found:
-        yield Finding("julia", "start", PROBLEM, found["error"], "python -m pyphoton install")
-        return
     yield Finding("julia", "start", OK, f"Julia {found['julia']} in {found['seconds']} s, {found['threads']} threads for BLAS")
     for name, number in found["packages"].items():
         yield Finding("julia", name, OK if number else ABSENT, number or "not in the project")

@@ -17,7 +17,7 @@ def julia_doc(layer: Any) -> str:
     >>> print(julia_doc(Dense))
     """
     kind = getattr(layer, "kind", None)
-    if not isinstance(kind, str):
+    if not isinstance(kind, str) or not kind:
         name = getattr(layer, "__name__", type(layer).__name__)
         raise ArgumentError("julia_doc", "a layer that is one step of a plan, such as Dense", name, f"help({name}) has its Python docstring.")
     return str(start().ask("documentation", op=kind)).strip()

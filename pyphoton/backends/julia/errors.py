@@ -28,7 +28,7 @@ class JuliaError(PhotonError, RuntimeError):
 
     def __init__(self, julia_type: str, message: str, frames: tuple[Frame, ...] = (), path: str = "") -> None:
         self.julia_type, self.message, self.frames, self.path = julia_type, message, frames, path
-        super().__init__(f"Julia{f', layer {path}' if path else ''}", hint=f"{julia_type}: {message}")
+        super().__init__(f"Julia{f', layer {path}' if path else ''}", hint=message if message.startswith(julia_type.split(".")[-1]) else f"{julia_type}: {message}")
 
     @property
     def julia_traceback(self) -> str:
@@ -52,8 +52,8 @@ def raise_failure(found: Mapping[str, Any]) -> NoReturn:
     """Raise what Julia's `failure` described. Errors: Unsupported for a step that it has no meaning for, else JuliaError."""
     if found["type"].endswith("UnsupportedStep"):
         raise Unsupported(f"{found['path']} {found['op']}".strip(), "a step that Julia knows", found["op"])
-    error, cause = julia_error(found), found["cause"]
-    raise error from (julia_error(cause) if cause else None)
+    error = julia_error(found)
+    raise error from error.__cause__
 
 
 def julia_error(found: Mapping[str, Any]) -> JuliaError:

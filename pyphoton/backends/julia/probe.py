@@ -33,7 +33,7 @@ def _shared() -> bool:
 
     there = np.zeros((2, 3), dtype="float32")
     julia = to_julia(there).julia
-    julia[2] = 7.0  # counted from 0 along Julia's first dimension: the last of our first row
+    julia[2, 0] = 7.0  # axes are in Julia's order
     return bool(there[0, 2] == 7.0 and from_julia(julia).ctypes.data == there.ctypes.data)
 
 
@@ -66,6 +66,8 @@ def main() -> None:
         found = probe()
     except PhotonError as error:
         found = {"error": str(error)}
+    except Exception as error:  # noqa: BLE001  (a report says what went wrong, it does not end there)
+        found = {"error": f"{type(error).__name__}: {error}"}
     print(json.dumps(found))  # noqa: T201
 
 
