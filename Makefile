@@ -8,14 +8,15 @@ PIP := $(RUN) -m pip install --quiet --disable-pip-version-check --constraint co
 
 # An engine's threads that wait for work leave the processor to others: without this, two cores that are busy with
 # something else make small models ten times slower. Measurements are left as they are.
-demo test: export OMP_WAIT_POLICY ?= passive
+demo test test-julia: export OMP_WAIT_POLICY ?= passive
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench clean
+.PHONY: help demo test test-julia bench clean
 
 help:
 	@echo "make demo    train a small network on handwritten digits (options: make demo ARGS='--epochs 30')"
 	@echo "make test    check style and types, and run all tests that this machine can run"
+	@echo "make test-julia  what \`make test\` does not run: the unit tests on the Julia backend, and the Julia package's own tests"
 	@echo "make bench   measure against other libraries and write benchmarks/RESULTS.md"
 	@echo "make clean   remove .venv and everything else that was made"
 	@echo "Another Python: make demo PYTHON=python3.12"
@@ -28,6 +29,11 @@ test: $(VENV)/dev.stamp
 	$(RUN) -m mypy
 	$(RUN) -m pytest $(ARGS)
 
+test-julia: $(VENV)/dev.stamp
+	$(RUN) -m pyphoton doctor --backend julia
+	$(RUN) -m pyphoton.backends.julia.tests
+	PYPHOTON_BACKEND=julia $(RUN) -m pytest tests/unit $(ARGS)
+
 bench: $(VENV)/dev.stamp
 	$(RUN) -m benchmarks.run --write $(ARGS)
 
@@ -35,10 +41,19 @@ clean:
 	rm -rf $(VENV) demo-output build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
+# On the Julia backend the demo needs juliacall, too.
+ifeq ($(PYPHOTON_BACKEND),julia)
+demo: $(VENV)/julia.stamp
+endif
+
 # A stamp is made when an installation has succeeded; it is made again only when what is to be installed has changed.
 $(VENV)/demo.stamp: $(VENV)/made.stamp pyproject.toml constraints.txt
 	@echo "installing torch, matplotlib and scikit-learn in $(VENV); this takes a minute or two"
 	@$(PIP) '.[demo]'
+	@touch $@
+
+$(VENV)/julia.stamp: $(VENV)/made.stamp pyproject.toml constraints.txt
+	@$(PIP) '.[julia]'
 	@touch $@
 
 $(VENV)/dev.stamp: $(VENV)/made.stamp pyproject.toml constraints.txt

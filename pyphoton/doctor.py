@@ -124,11 +124,12 @@ def _julia() -> Iterator[Finding]:
 
     yield _package("julia", "juliacall", "pip install 'pyphoton[julia]'")
     yield _package("julia", "juliapkg", "pip install 'pyphoton[julia]'")
-    reason, found = locate.missing(), locate.place()
+    found = locate.place()
     yield Finding("julia", locate.JULIA, OK if found.executable else ABSENT, found.executable or "not known: juliapkg finds or downloads one")
     yield Finding("julia", locate.PROJECT, OK if found.project else ABSENT, found.project or "not known: juliapkg keeps one")
-    if reason or locate.unprepared():
-        yield Finding("julia", "start", ABSENT if not reason or "not installed" in reason else PROBLEM, reason or "never prepared", "python -m pyphoton install")
+    absent, wrong = locate.missing() or locate.unprepared(), locate.wrong()
+    if absent or wrong:
+        yield Finding("julia", "start", PROBLEM if wrong else ABSENT, wrong or absent)
         return
     tried = ask_another_process()
     if "error" in tried:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from pyphoton.backends import backends
+from pyphoton.errors import BackendMissing
 
 XFAILS = Path(__file__).parents[1] / "xfails"
 
@@ -19,12 +21,22 @@ def known_failures(backend):
     return {name.strip(): reason.strip() for name, reason in pairs}
 
 
+@cache
+def why_not(engine):
+    """Why an engine that is installed does not start here; empty when it does."""
+    try:
+        engine.start(asked=False)
+    except BackendMissing as error:
+        return str(error)
+    return ""
+
+
 def on_every_backend(names):
     """(backend, name) for every backend that there is, with clear ids, skips and xfails."""
     found = []
     for backend, engine in backends().items():
         failures = known_failures(backend)
-        missing = engine.missing()
+        missing = engine.missing() or why_not(engine)
         for name in names:
             marks = [pytest.mark.julia] if backend == "julia" else []
             if missing:

@@ -51,31 +51,31 @@ def broken_copy(folder):
     return str(folder)
 
 
-def cases(folder):
-    """name => (variables, words of the error)."""
-    found = locate.place()
-    given = {"PYPHOTON_JULIA": found.executable, "PYPHOTON_JULIA_PROJECT": found.project}
-    return {
-        "no such program": ({**given, "PYPHOTON_JULIA": "/nowhere/julia"}, ["PYPHOTON_JULIA", "/nowhere/julia", "unset it"]),
-        "no such project": ({**given, "PYPHOTON_JULIA_PROJECT": "/nowhere"}, ["PYPHOTON_JULIA_PROJECT", "/nowhere", "Project.toml"]),
-        "no Julia": ({"PYPHOTON_JULIA_PROJECT": found.project, "PYPHOTON_JULIA": None, "PATH": "/nowhere"}, ["there is no Julia", "julialang.org"]),
-        "wrong version": ({**given, "PYPHOTON_JULIA": script(folder, "echo julia version 1.6.7")}, ["1.6.7", "1.10"]),
-        "crashing Julia": ({**given, "PYPHOTON_JULIA": script(folder, "echo out of order >&2", "exit 3")}, ["out of order", "doctor"]),
-        "no Flux": ({**given, "PYPHOTON_JULIA_PROJECT": project_without_flux(folder)}, ["has no Flux", 'Pkg.add(name="Flux"']),
-        "syntax error": ({**given, "PYTHONPATH": broken_copy(folder)}, ["dense.jl", "doctor"]),
-    }
+GIVEN = {"PYPHOTON_JULIA": locate.place().executable, "PYPHOTON_JULIA_PROJECT": locate.place().project}
+CASES = {
+    "no such program": (lambda f: {**GIVEN, "PYPHOTON_JULIA": "/nowhere/julia"}, ["PYPHOTON_JULIA", "/nowhere/julia", "unset it"]),
+    "no such project": (lambda f: {**GIVEN, "PYPHOTON_JULIA_PROJECT": "/nowhere"}, ["PYPHOTON_JULIA_PROJECT", "/nowhere", "Project.toml"]),
+    "no Julia": (lambda f: {**GIVEN, "PYPHOTON_JULIA": None, "PATH": "/nowhere"}, ["there is no Julia", "julialang.org"]),
+    "wrong version": (lambda f: {**GIVEN, "PYPHOTON_JULIA": script(f, "echo julia version 1.6.7")}, ["is Julia 1.6", "1.10 or newer"]),
+    "crashing Julia": (lambda f: {**GIVEN, "PYPHOTON_JULIA": script(f, "echo out of order >&2", "exit 3")}, ["out of order", "doctor"]),
+    "no Flux": (lambda f: {**GIVEN, "PYPHOTON_JULIA_PROJECT": project_without_flux(f)}, ["has no Flux", 'Pkg.add(name="Flux"']),
+    "syntax error": (lambda f: {**GIVEN, "PYTHONPATH": broken_copy(f)}, ["dense.jl", "doctor"]),
+}  # fmt: skip
+"""name => (variables, words of the error)"""
 
 
-@pytest.mark.parametrize("case", ["no such program", "no such project", "no Julia", "wrong version", "crashing Julia", "no Flux", "syntax error"])
+@pytest.mark.parametrize("case", CASES)
 def test_one_readable_error_and_auto_runs_on_torch(case, tmp_path):
     """By name: BackendMissing in a few lines, with the way out. By auto: torch trains, and it is said once why."""
-    variables, words = cases(tmp_path)[case]
-    asked = python(TRY, **variables)
+    variables, words = CASES[case]
+    (tmp_path / "elsewhere").mkdir()
+    variables, elsewhere = variables(tmp_path), tmp_path / "elsewhere"
+    asked = python(TRY, cwd=elsewhere, **variables)
     assert asked.returncode == 1
     error = asked.stderr.split("pyphoton.errors.BackendMissing: ")[-1]
     assert all(word in error for word in words), error
     assert len(error.splitlines()) <= 12, error
-    auto = python(AUTO, PYPHOTON_BACKEND=None, **variables)
+    auto = python(AUTO, cwd=elsewhere, PYPHOTON_BACKEND=None, **variables)
     assert auto.returncode == 0, auto.stderr
     line = next(text for text in auto.stdout.splitlines() if text.startswith("torch"))
     assert line.startswith("torch 1 julia is not used, torch is.") and words[0] in auto.stdout

@@ -26,14 +26,14 @@ class JuliaBackend:
     )
 
     def missing(self) -> str:
-        """What to install or correct, as far as it can be told without starting anything."""
+        """What to install, when juliacall is not there. Nothing is started to find out."""
         return locate.missing()
 
     def start(self, *, asked: bool = True) -> None:
         """Start Julia; installed with Flux first, if need be and if it was asked for. Errors: BackendMissing."""
         from pyphoton.backends.julia.runtime import start
 
-        reason = "" if asked else locate.unprepared()
+        reason = locate.wrong() or ("" if asked else locate.unprepared())
         if reason:
             raise BackendMissing("Julia", hint=reason)
         start()

@@ -3,30 +3,37 @@
 - PYPHOTON_JULIA (a program) and PYPHOTON_JULIA_PROJECT (a folder with Flux and PythonCall), or juliacall's own names for
   them, PYTHON_JULIACALL_EXE and PYTHON_JULIACALL_PROJECT: nothing is installed or downloaded, juliapkg is not even imported.
   With a project alone, the `julia` of the PATH runs it;
-- juliapkg otherwise: it takes PYPHOTON_JULIA, an installed `julia` that suits, or downloads one, and keeps a project beside
-  the Python environment. `pyphoton install` lets it do that.
+- what juliapkg has prepared: it takes PYPHOTON_JULIA, an installed `julia` that suits, or downloads one, and keeps a project
+  beside the Python environment. `pyphoton install` lets it do that;
+- the `julia` of the PATH with its own default environment, when that has Flux and a PythonCall of juliacall's version.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
+import subprocess
 from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
 JULIA, PROJECT = "PYPHOTON_JULIA", "PYPHOTON_JULIA_PROJECT"
 JULIACALL = {JULIA: "PYTHON_JULIACALL_EXE", PROJECT: "PYTHON_JULIACALL_PROJECT"}
 PACKAGE = "julia"
+OLDEST = (1, 10)
 
 
 @dataclass(frozen=True)
 class Place:
-    """An executable and a project; empty where nothing is known of them yet."""
+    """An executable and a project, empty where nothing is known of them yet, and whether juliapkg keeps them."""
 
     executable: str = ""
     project: str = ""
+    by_juliapkg: bool = False
 
     @property
     def complete(self) -> bool:
@@ -40,7 +47,10 @@ def place() -> Place:
     executable = (shutil.which(executable) or executable) if executable else ""
     if project and not executable:
         executable = shutil.which("julia") or ""
-    return Place(executable, project) if project else _prepared(executable)
+    if project:
+        return Place(executable, project)
+    prepared = _prepared(executable)
+    return prepared if prepared.complete else _default(executable) or prepared
 
 
 def _variable(name: str) -> str:
@@ -60,23 +70,63 @@ def _prepared(executable: str) -> Place:
 
     try:
         done = json.loads(Path(STATE["meta"]).read_text("utf-8"))
-        return Place(str(done["executable"]), str(STATE["project"])) if executable in ("", done["executable"]) else Place(executable)
+        return Place(str(done["executable"]), str(STATE["project"]), True) if executable in ("", done["executable"]) else Place(executable)
     except (OSError, ValueError, KeyError):
         return Place(executable)
 
 
+def _default(executable: str) -> Place | None:
+    """A Julia with its default environment, if that has what is needed."""
+    julia = executable or shutil.which("julia")
+    version = _version(julia) if julia and find_spec("juliacall") else ""
+    if not julia or not version:
+        return None
+    depot = Path(os.environ.get("JULIA_DEPOT_PATH", "").split(os.pathsep)[0] or Path.home() / ".julia")
+    project = depot / "environments" / f"v{version}"
+    try:
+        manifest = (project / "Manifest.toml").read_text("utf-8")
+    except OSError:
+        return None
+    has = re.search(r'^\[\[deps\.PythonCall]]\n(?:(?!\[\[).*\n)*?version = "(.*)"', manifest, re.MULTILINE)
+    fits = has and has[1] == metadata.version("juliacall") and "[[deps.Flux]]" in manifest
+    return Place(julia, str(project)) if fits else None
+
+
+@cache
+def _version(julia: str) -> str:
+    """Major and minor version of a Julia program; empty when it does not say."""
+    try:
+        said = subprocess.run([julia, "--version"], capture_output=True, encoding="utf-8", timeout=30, check=False).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    found = re.search(r"julia version (\d+\.\d+)", said)
+    return found[1] if found else ""
+
+
+def too_old(julia: str) -> str:
+    """That this program's Julia is too old, with the way out; empty when it is not, or nothing can be told."""
+    version = _version(julia) if julia else ""
+    if not version or tuple(map(int, version.split("."))) >= OLDEST:
+        return ""
+    return f"{julia} is Julia {version}, expected {OLDEST[0]}.{OLDEST[1]} or newer: set {JULIA} to another one, or unset it."
+
+
 def given() -> bool:
-    """Whether the environment names a project, so that juliapkg has nothing to do."""
-    return bool(_variable(PROJECT))
+    """Whether Julia and project are there without juliapkg, so that it has nothing to do."""
+    found = place()
+    return found.complete and not found.by_juliapkg
 
 
 def missing() -> str:
-    """Why Julia cannot be used, as far as it can be told without starting it, with the way out; empty when nothing is wrong."""
-    if not find_spec("juliacall"):
-        return "juliacall is not installed: pip install 'pyphoton[julia]'."
+    """What is not installed, with the way out; empty when nothing is."""
+    return "" if find_spec("juliacall") else "juliacall is not installed: pip install 'pyphoton[julia]'."
+
+
+def wrong() -> str:
+    """What is wrong with what is there, as far as it can be told without starting it, with the way out; empty when nothing is."""
+    found = place()
     if not package().is_dir():
         return "The Julia sources of PyPhoton are not beside the Python package: install it again."
-    found = place()
     if _variable(PROJECT) and not Path(found.project, "Project.toml").is_file():
         return f"{PROJECT} names {found.project}, which has no Project.toml: correct it, or unset it."
     if _variable(PROJECT) and not found.executable:

@@ -14,7 +14,7 @@ def prepare() -> dict[str, Any]:
 
     With PYPHOTON_JULIA and PYPHOTON_JULIA_PROJECT nothing is installed: these are only tried. Errors: BackendMissing.
     """
-    reason = locate.missing()
+    reason = locate.missing() or locate.wrong()
     if reason:
         raise BackendMissing("Julia", hint=reason)
     if not locate.given():

@@ -5,19 +5,17 @@ from __future__ import annotations
 import ctypes
 import json
 import os
-import re
-import subprocess
 import sys
 import threading
 import warnings
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
 from pyphoton.backends.julia import bridge, locate
 from pyphoton.errors import BackendMissing, Unsupported
-
-OLDEST = (1, 10)
 
 
 class Runtime:
@@ -74,7 +72,7 @@ def start() -> Runtime:
     if _started is None:
         if _failed is not None:
             raise BackendMissing(*_failed.args) from _failed
-        reason = locate.missing()
+        reason = locate.missing() or locate.wrong()
         if reason:
             raise BackendMissing("Julia", hint=reason)
         try:
@@ -86,21 +84,28 @@ def start() -> Runtime:
 
 
 def _start() -> Runtime:
-    _prepare_environment()
     _say("starting Julia ..." if not locate.unprepared() else "installing Julia and Flux, once; this takes some minutes ...")
     try:
-        return Runtime(_load())
+        with _variables():
+            return Runtime(_load())
     except Exception as error:
         raise BackendMissing("Julia", hint=_explained(error)) from error
 
 
-def _prepare_environment() -> None:
-    """Tell juliacall which Julia and project; leave signals, the user's startup file and notebooks alone."""
-    found = locate.place()
+@contextmanager
+def _variables() -> Iterator[None]:
+    """Tell juliacall which Julia and project; leave signals, the user's startup file and notebooks alone. Afterwards all is as before."""
+    before, found = dict(os.environ), locate.place()
     if locate.given():
         os.environ["PYTHON_JULIACALL_EXE"], os.environ["PYTHON_JULIACALL_PROJECT"] = found.executable, found.project
     for option, value in (("HANDLE_SIGNALS", "no"), ("STARTUP_FILE", "no"), ("AUTOLOAD_IPYTHON_EXTENSION", "no")):
         os.environ.setdefault(f"PYTHON_JULIACALL_{option}", value)
+    try:
+        yield
+    finally:
+        for name in [n for n in os.environ if n.startswith("PYTHON_JULIACALL_") and n not in before]:
+            del os.environ[name]
+        os.environ.update({n: v for n, v in before.items() if n.startswith("PYTHON_JULIACALL_")})
 
 
 def _load() -> int:
@@ -121,7 +126,13 @@ _FOUND = """
     Base.isprecompiled(Base.identify_package("PyPhoton"))
 """
 _OPENED = """
-    package = Base.require(Base.identify_package("PyPhoton"))
+    id = Base.identify_package("PyPhoton")
+    package = try
+        Base.require(id)
+    catch
+        Base.include(Module(), Base.locate_package(id))  # reading the sources says what is wrong in them
+        rethrow()
+    end
     Base.invokelatest(Base.invokelatest(getproperty, package, :open_door), {threads})
 """
 
@@ -140,23 +151,11 @@ def _evaluated(library: Any, code: str) -> str:
 
 def _explained(error: Exception) -> str:
     """What the start of Julia said, in a few lines, and what to do."""
-    too_old = _too_old(locate.place().executable)
+    too_old = locate.too_old(locate.place().executable)
     if too_old:
         return too_old
     said = str(getattr(error, "stderr", None) or error).strip()
     return f"It did not start: {said[:1000]}\nFind out more: python -m pyphoton doctor."
-
-
-def _too_old(executable: str) -> str:
-    """That this program's Julia is too old; empty when it is not, or nothing can be told."""
-    try:
-        answer = subprocess.run([executable, "--version"], capture_output=True, encoding="utf-8", timeout=30, check=False).stdout
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    found = re.search(r"julia version (\d+)\.(\d+)\S*", answer)
-    if not found or (int(found[1]), int(found[2])) >= OLDEST:
-        return ""
-    return f"{executable} is {found[0]}, expected {OLDEST[0]}.{OLDEST[1]} or newer: set {locate.JULIA} to another one, or unset it."
 
 
 def _say(text: str) -> None:
