@@ -55,3 +55,13 @@ def test_julia_docstrings(julia):
     assert julia_doc(Conv2D(4, 3)).startswith("Conv: cross-correlation") and "GRU" not in julia_doc(LSTM)
     with pytest.raises(ArgumentError, match="Sequential"):
         julia_doc(Sequential)
+
+
+def test_demo_on_julia(julia, tmp_path):
+    """`PYPHOTON_BACKEND=julia pyphoton demo` keeps the demo's promises: accuracy, files, the saved model."""
+    done = command("demo", "--output", str(tmp_path), PYPHOTON_BACKEND="julia")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "backend: Julia 1." in done.stdout and "Flux 0.16" in done.stdout
+    right = float(done.stdout.split("test digits: ")[1].split("%")[0])
+    assert right >= 97
+    assert {p.name for p in tmp_path.iterdir()} >= {"learning-curves.png", "worst-mistakes.png", "model.png", "digits.safetensors"}
