@@ -1,9 +1,10 @@
 """`pyphoton doctor` and `pyphoton install` on a machine with Julia; and Julia's docstrings."""
 
 import json
+import re
 
 import pytest
-from running import python
+from running import ROOT, python
 
 from pyphoton import LSTM, ArgumentError, Conv2D, Dense, Sequential, julia_doc
 from pyphoton.backends.julia import locate
@@ -65,3 +66,12 @@ def test_demo_on_julia(julia, tmp_path):
     right = float(done.stdout.split("test digits: ")[1].split("%")[0])
     assert right >= 97
     assert {p.name for p in tmp_path.iterdir()} >= {"learning-curves.png", "worst-mistakes.png", "model.png", "digits.safetensors"}
+
+
+def test_readme_on_julia(julia, capsys):
+    """README's examples that need Julia run and say what is true."""
+    blocks = re.findall(r"<!-- needs julia -->\n```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S)
+    assert blocks
+    for code in blocks:
+        exec(compile("from pyphoton import *\n" + code, "README.md", "exec"), {})
+    assert "activation.(kernel * x .+ bias)" in capsys.readouterr().out
