@@ -3,7 +3,7 @@
 """
     LayerNorm: y = scale .* (x .- mean) ./ sqrt.(variance .+ epsilon) .+ shift, over the first dimension
 
-In Flux: `LayerNorm(size)` with `eps=epsilon` under the root.
+In Flux: `LayerNorm(size)`, which adds the square of its `eps` to the variance.
 """
 struct LayerNorm{T}
     scale::Union{Nothing,Weight{T}}
