@@ -25,7 +25,7 @@ _NAMES = {
     "backends.julia.exchange": ("JuliaArray", "from_julia", "to_julia"),
     "config": ("get_context", "reset_context", "seed_", "set_context"),
     "errors": (
-        "ArgumentError", "BackendMissing", "DataError", "FileError", "NonFiniteLoss", "NotBuilt", "PhotonError",
+        "ArgumentError", "BackendMissing", "DataError", "FileError", "LayoutError", "NonFiniteLoss", "NotBuilt", "PhotonError",
         "ShapeError", "TraceError", "UnknownName", "Unsupported",
     ),
     "functions": ("concatenate", "exp", "log", "maximum", "minimum", "one_hot", "sqrt", "square", "where"),

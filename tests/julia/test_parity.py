@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pyphoton import Adam, CrossEntropyLoss, Workout, accuracy, seed_
+from pyphoton import Adam, CrossEntropyLoss, Workout, accuracy, demo, seed_
 from pyphoton.backends.base import Stream
 from pyphoton.conformance.cases import CASES
 from pyphoton.conformance.problem import Problem, difference, largest
@@ -59,7 +59,6 @@ def test_ten_sgd_steps_and_gradients_in_float32(name):
 
 def test_demo_learns_alike():
     """The demo's network on the digits: the same loss at every step of the first epoch, to four digits and more."""
-    demo = pytest.importorskip("pyphoton.demo")
     train_x, test_x, train_y, test_y = demo.digits()
     curves = {}
     for backend in ("torch", "julia"):

@@ -63,7 +63,7 @@ def to_julia(x: Any, copy: bool) -> JuliaCudaArray:
     here = _cuda(julia)
     x = memory.shareable(x, copy)
     if copy:
-        x = x.contiguous().clone()
+        x = x.contiguous().clone() if hasattr(x, "contiguous") else x.copy()
     found = memory.of_tensor(dlpack.read(dlpack.capsule_of(x, stream=here["stream"] or LEGACY_STREAM)), copy=False)
     if found.device[1] != here["device"]:
         raise LayoutError("to_julia", f"a tensor on CUDA device {here['device']}, as CUDA.jl is", f"one on device {found.device[1]}")

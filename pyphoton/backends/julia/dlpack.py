@@ -23,6 +23,7 @@ VERSIONED, PLAIN = b"dltensor_versioned", b"dltensor"
 _TENSOR = struct.Struct("=QiiiBBHQQQ")  # data, device type and number, ndim, code, bits, lanes, shape, strides, byte_offset
 _HEADER = struct.Struct("=IIQQQ")  # major, minor, manager_ctx, deleter, flags: before the tensor of versioned capsules
 _BOTH = struct.Struct("=IIQQQQiiiBBHQQQ")
+_INT64 = [struct.Struct(f"={count}q") for count in range(65)]  # by number of axes, of which NumPy allows 64
 _TYPE_IN_TENSOR = 20
 _READ_ONLY = 1
 
@@ -65,6 +66,8 @@ def read(capsule: Any) -> Tensor:
         data, device, number, rank, code, bits, lanes, shape, strides, offset = _plain(capsule)
     if major > 1:
         raise LayoutError("to_julia", "DLPack version 1", f"version {major}.{minor}")
+    if not 0 <= rank <= 64:
+        raise LayoutError("to_julia", "at most 64 axes", f"{rank}")
     sizes, steps = _numbers(shape, rank), _numbers(strides, rank) if strides else None
     return Tensor(data + offset, sizes, steps, (code, bits), lanes, (device, number), bool(flags & _READ_ONLY), capsule)
 
@@ -77,7 +80,7 @@ def _plain(capsule: Any) -> tuple[int, ...]:
 
 
 def _numbers(address: int, count: int) -> tuple[int, ...]:
-    return struct.unpack("=%dq" % count, ctypes.string_at(address, 8 * count)) if count else ()  # noqa: UP031 (twice as fast)
+    return _INT64[count].unpack(ctypes.string_at(address, 8 * count)) if count else ()
 
 
 def row_major(shape: Sequence[int], strides: Sequence[int] | None) -> bool:
@@ -113,8 +116,8 @@ returned: deque[Any] = deque()
 """Owners whose borrower is done, which may be said in any thread. Clear it where they may go away."""
 
 
-def _delete(address: int) -> None:
-    returned.append(_lent.pop(address))
+def _delete(address: int, lent: Any = _lent, back: Any = returned) -> None:
+    back.append(lent.pop(address))
 
 
 def _destroy(capsule: int) -> None:
@@ -124,6 +127,8 @@ def _destroy(capsule: int) -> None:
 
 
 _deleter, _destructor = _Delete(_delete), _Destroy(_destroy)
+for _function in (_deleter, _destructor):  # called until the very end, when modules are gone
+    _api.Py_IncRef(ctypes.py_object(_function))
 
 
 def lend(pointer: int, shape: Sequence[int], kind: tuple[int, int], device: tuple[int, int], owner: Any, versioned: bool) -> Any:

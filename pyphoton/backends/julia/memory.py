@@ -43,9 +43,8 @@ class Lent:
 
     __slots__ = ("__array_interface__", "owner")
 
-    def __init__(self, owner: Any, **interface: Any) -> None:
-        self.owner = owner
-        self.__array_interface__ = {**interface, "version": 3}
+    def __init__(self, interface: dict[str, Any], owner: Any) -> None:
+        self.__array_interface__, self.owner = interface, owner
 
 
 def of(x: Any, copy: bool) -> Memory:
@@ -71,14 +70,16 @@ def of_numpy(x: Any) -> Memory:
 
 
 def of_tensor(found: dlpack.Tensor, copy: bool) -> Memory:
-    """Where the elements of a DLPack tensor lie. Memory of a GPU is not copied."""
+    """Where the elements of a DLPack tensor lie; with `copy`, those of a new array. Memory of a GPU is not copied."""
     kind, shape, strides = found.kind, found.shape, found.strides
     if (kind not in _DTYPES and kind != dlpack.BFLOAT16) or found.lanes != 1:
-        received = f"{_CODES.get(kind[0], f'DLPack type {kind[0]} of ')}{kind[1]}" + f" in {found.lanes} lanes" * (found.lanes != 1)
-        raise LayoutError("to_julia", KNOWN, received)
+        name = f"{_CODES[kind[0]]}{kind[1]}" if kind[0] in _CODES else f"DLPack's type {kind[0]} of {kind[1]} bits"
+        raise LayoutError("to_julia", KNOWN, name + (f" in {found.lanes} lanes" if found.lanes != 1 else ""))
+    if not found.pointer and 0 not in shape:
+        raise LayoutError("to_julia", "memory", f"a null pointer for shape {shape}")
     memory = Memory(found.pointer, shape, kind, found.device, found.capsule)
     if found.device[0] == dlpack.CUDA:
-        return _dense(memory, strides, read_only=False)
+        return memory if copy else _dense(memory, strides, found.read_only)
     if found.device[0] not in dlpack.REACHABLE:
         raise LayoutError("to_julia", "memory of the processor or of CUDA", f"DLPack device {found.device}", "Move it first: x.cpu().")
     if copy:
@@ -93,8 +94,6 @@ def _dense(memory: Memory, strides: Sequence[int] | None, read_only: bool) -> Me
         raise LayoutError("to_julia", "a row-major array", f"strides {strides} of elements for shape {memory.shape}", COPY)
     if 0 not in memory.shape:
         size = memory.kind[1] // (16 if memory.kind[0] == 5 else 8)
-        if not memory.pointer:
-            raise LayoutError("to_julia", "memory", f"a null pointer for shape {memory.shape}")
         if memory.pointer % size:
             raise LayoutError("to_julia", f"addresses that {size} divides", hex(memory.pointer), COPY)
     return memory
@@ -106,8 +105,8 @@ def numpy_over(memory: Memory, strides: Sequence[int] | None = None, read_only: 
     if 0 in memory.shape:
         return np.empty(memory.shape, dtype)
     steps = None if strides is None else tuple(s * dtype.itemsize for s in strides)
-    lent = Lent(memory.owner, data=(memory.pointer, read_only), shape=memory.shape, typestr=dtype.str, strides=steps)
-    made = np.asarray(lent)
+    data = memory.pointer, read_only
+    made = np.asarray(Lent({"version": 3, "data": data, "shape": memory.shape, "typestr": dtype.str, "strides": steps}, memory.owner))
     return made if made.dtype == dtype else made.view(dtype)
 
 
