@@ -7,11 +7,12 @@ import platform
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 
+from benchmarks.julia import Versions
 from benchmarks.others import MUCH
-from benchmarks.timing import THREADS
+from benchmarks.threads import THREADS
 
 BUSY = 1.0
-PACKAGES = ("torch", "keras", "numpy")
+PACKAGES = ("torch", "keras", "numpy", "juliacall")
 
 
 def load_average() -> float:
@@ -19,11 +20,12 @@ def load_average() -> float:
     return round(os.getloadavg()[0], 2)
 
 
-def describe(*, load: float) -> str:
+def describe(*, load: float, julia: Versions | None) -> str:
     """Return cores, versions and the load average before the run."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     system = f"{platform.system()} {platform.machine()}, {cores} cores, {THREADS} threads used"
     versions = ", ".join(f"{package} {_version(package)}" for package in PACKAGES)
+    versions += f"; Julia {julia.julia}, Flux {julia.flux}" if julia else ""
     return f"{system}; Python {platform.python_version()}, {versions}; load average at start {load:.2f}"
 
 

@@ -12,7 +12,7 @@ import sys
 
 from benchmarks.cases import CASES
 from benchmarks.engines import ENGINES
-from benchmarks.timing import limit_threads
+from benchmarks.threads import limit_threads
 
 EPOCHS = 2
 

@@ -6,31 +6,41 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 
 from benchmarks.cases import CASES
-from benchmarks.targets import IMPORT_SECONDS, Imported, Measured, Row, rows
+from benchmarks.targets import IMPORT_SECONDS, Figure, Imported, Measured, Row, rows
 
 HEAD = """# Results
 
 `make bench` writes this file; do not edit it. Each case is one process in which all engines train it in turn, epoch by
 epoch, in rotating order, after two warm-up epochs each. `torch` is a hand-written loop over a shuffled permutation,
-`keras` is Keras 3 on torch with images channels first, an epoch of `pyphoton` is a whole call of `fit_`. A ratio is the
-median of the ratios within one round, the spread their smallest and largest. Peak memory is the largest resident size
-of a fresh process per engine and case that trains two epochs, everything included: Python, torch and the data."""
+`keras` is Keras 3 on torch with images channels first, `flux` is a hand-written Flux script in a Julia of its own,
+which trains an epoch when it is told to and times it by its own clock. An epoch of `pyphoton` (on torch) and of
+`pyphoton-julia` (on Julia) is a whole call of `fit_`. A ratio is the median of the ratios within one round, the spread
+their smallest and largest. Peak memory is the largest resident size of a fresh process per engine and case that trains
+two epochs, everything included: Python, the engine and the data.
+
+The first epoch is that of a fresh process in which Julia has started; what it costs over a later one is the wait for
+the compiler. `to_julia` shows Julia a NumPy array; one that is shared takes the same time whatever its size."""
 
 TAIL = """## How to reproduce
 
-From the repository root, with torch and Keras installed and nothing else running:
+From the repository root, with torch and Keras installed and nothing else running, and for the rows of Julia with a
+Julia and a project that PyPhoton finds (`python -m pyphoton doctor` tells):
 
     python -m benchmarks.run --write
 
 `--repeats`, `--cases` and `--engines` make a smaller run, which prints the same tables and writes nothing."""
 
 
-def render(results: Mapping[str, Measured], imported: Imported | None, *, machine: str, warnings: Sequence[str]) -> str:
+def render(
+    results: Mapping[str, Measured], imported: Imported | None, figures: Sequence[Figure], *,
+    machine: str, notes: Sequence[str],
+) -> str:  # fmt: skip
     """Return the whole document."""
-    parts = [HEAD, f"Machine: {machine}.", *(f"**{warning}**" for warning in warnings)]
+    parts = [HEAD, f"Machine: {machine}.", *(f"**{note}**" for note in notes)]
     lines = [_ratio_line(row) for case, measured in results.items() for row in rows(case, measured)]
     if imported:
         lines.append(_import_line(imported))
+    lines += map(_figure_line, figures)
     header = ["case", "quantity", "compared", "median", "spread", "target", "reached"]
     parts += ["## Ratios", _table(header, lines), "## Figures", _figures(results), TAIL]
     return "\n\n".join(parts) + "\n"
@@ -53,6 +63,15 @@ def _import_line(imported: Imported) -> list[str]:
     return ["import", "`import pyphoton`", loaded, figure, spread, limit, _word(imported.reached)]
 
 
+def _figure_line(figure: Figure) -> list[str]:
+    """Return the cells of one quantity by itself."""
+    digits = 3 if figure.unit == "s" else 1
+    low, middle, high = (f"{f(figure.values):.{digits}f}" for f in (min, median, max))
+    spread = f"{low} to {high} {figure.unit}" if len(figure.values) > 1 else "-"
+    limit = "-" if figure.limit is None else f"<= {figure.limit:.2f} {figure.unit}"
+    return [figure.case, figure.quantity, figure.of, f"{middle} {figure.unit}", spread, limit, _word(figure.reached)]
+
+
 def _word(reached: bool | None) -> str:
     """Return yes, no, or a dash where there is no target."""
     return {True: "yes", False: "no", None: "-"}[reached]
@@ -68,7 +87,8 @@ def _figures(results: Mapping[str, Measured]) -> str:
         lines.append([title, "epoch, s", *(f"{median(measured.seconds[engine]):.4f}" for engine in engines)])
         losses = ("{:.3f} to {:.3f}".format(*measured.losses[engine]) for engine in engines)
         lines.append(["", "mean loss, first to last epoch", *losses])
-        lines.append(["", "peak memory, MiB", *(f"{measured.mib[engine]:.0f}" for engine in engines)])
+        mib = (f"{measured.mib[engine]:.0f}" if engine in measured.mib else "-" for engine in engines)
+        lines.append(["", "peak memory, MiB", *mib])
     return _table(["case", "figure", *engines], lines)
 
 

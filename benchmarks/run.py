@@ -16,14 +16,17 @@ from typing import Any
 from benchmarks import machine
 from benchmarks.cases import CASES
 from benchmarks.engines import ENGINES
+from benchmarks.julia import versions
 from benchmarks.report import render
-from benchmarks.targets import Imported, Measured
-from benchmarks.timing import THREADS
+from benchmarks.targets import Figure, Imported, Measured, crossing_figures, first_figures, start_figure
+from benchmarks.threads import ENVIRONMENT
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "RESULTS.md"
 MIN_REPEATS = 5
 IMPORTS = 7
+FIRSTS = 3
+STARTS = 5
 IMPORT_CODE = """
 import sys, time
 start = time.perf_counter()
@@ -41,11 +44,14 @@ def main(argv: list[str] | None = None) -> None:
     warning = machine.warning(load=load)
     if warning:
         _say(warning)
-    imported = _import_time() if any(name.startswith("pyphoton") for name in options.engines) else None
-    results = {case: _measure(case, options.engines, repeats=options.repeats) for case in options.cases}
+    engines, left_out = _sorted_out(options.engines)
+    imported = _import_time() if any(name.startswith("pyphoton") for name in engines) else None
+    results = {case: _measure(case, engines, repeats=options.repeats) for case in options.cases}
+    figures = _julia_figures(options.cases, engines)
     others = {case: measured.others for case, measured in results.items()}
-    warnings = [text for text in (warning, machine.disturbance(others)) if text]
-    text = render(results, imported, machine=machine.describe(load=load), warnings=warnings)
+    notes = [text for text in (warning, machine.disturbance(others), _not_measured(left_out)) if text]
+    julia = versions() if {"flux", "pyphoton-julia"} & set(engines) else None
+    text = render(results, imported, figures, machine=machine.describe(load=load, julia=julia), notes=notes)
     sys.stdout.write(text)
     if options.write:
         RESULTS.write_text(text, encoding="utf-8")
@@ -80,10 +86,26 @@ def _names(known: dict[str, Any]) -> Any:
     return read
 
 
+def _sorted_out(asked: list[str]) -> tuple[list[str], list[str]]:
+    """Return the engines that can run here and those that cannot, with a line for each of these."""
+    missing = {name: ENGINES[name].missing() for name in asked}
+    for name, reason in missing.items():
+        if reason:
+            _say(f"{name}: left out. {reason}")
+    return [name for name in asked if not missing[name]], [name for name in asked if missing[name]]
+
+
+def _not_measured(left_out: list[str]) -> str:
+    """Return a sentence about the engines that were left out. What exactly was missing is not for the file."""
+    return f"Not measured, because Julia was not ready on this machine: {', '.join(left_out)}." if left_out else ""
+
+
 def _measure(case: str, engines: list[str], *, repeats: int) -> Measured:
     """Measure peak memory, one process per engine, then the times, all engines in one process."""
     mib = {}
     for engine in engines:
+        if not ENGINES[engine].memory:
+            continue
         _say(f"{case}: peak memory of {engine}")
         mib[engine] = _child("-m", "benchmarks.memory", engine, case)["mib"]
     _say(f"{case}: {repeats} epochs of {', '.join(engines)} in turn")
@@ -100,12 +122,25 @@ def _import_time() -> Imported:
     return Imported([seconds for seconds, _ in runs], sorted({name for _, loaded in runs for name in loaded}))
 
 
+def _julia_figures(cases: list[str], engines: list[str]) -> list[Figure]:
+    """Measure what is Julia's alone: the first epoch, and of the backend also the start and the crossing of arrays."""
+    measured = {}
+    for case, engine in ((c, e) for c in cases for e in engines if e in ("flux", "pyphoton-julia")):
+        _say(f"{case}: first epoch of {engine}, {FIRSTS} times")
+        measured[case, engine] = [_child("-m", "benchmarks.first", engine, case) for _ in range(FIRSTS)]
+    figures = first_figures(measured)
+    if "pyphoton-julia" in engines:
+        _say(f"start of Julia, {STARTS} times; then to_julia")
+        starts = [_child("-m", "benchmarks.start") for _ in range(STARTS + 1)][1:]  # the first one reads from the disk
+        figures += [start_figure(starts), *crossing_figures(_child("-m", "benchmarks.crossing"))]
+    return figures
+
+
 def _child(*arguments: str) -> Any:
     """Run Python at the repository root with two threads and return the JSON of its last line."""
-    threads = {f"{library}_NUM_THREADS": str(THREADS) for library in ("OMP", "MKL", "OPENBLAS", "JULIA")}
     command = [sys.executable, *arguments]
     done = subprocess.run(
-        command, cwd=ROOT, env=os.environ | threads, stdout=subprocess.PIPE, encoding="utf-8", check=True
+        command, cwd=ROOT, env=os.environ | ENVIRONMENT, stdout=subprocess.PIPE, encoding="utf-8", check=True
     )
     return json.loads(done.stdout.splitlines()[-1])
 

@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from statistics import median
+from typing import Any
 
 IMPORT_SECONDS = 0.15
+FIRST_SECONDS, FIRST_LIMITED = 0.50, "pyphoton-julia"
+START_SECONDS = 3.0
+CALL_MICROSECONDS = 10.0
+GROWN_MIB = 1.0
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,11 @@ TARGETS = (
     Target("epoch", "pyphoton", "torch", 1.00, by_case={"tiny": 0.70}),
     Target("epoch", "pyphoton", "keras", 0.70),
     Target("peak memory", "pyphoton", "torch", 1.10),
+    Target("epoch", "pyphoton-julia", "flux", 1.05, by_case={"lstm": 0.40}),
+    Target("epoch", "pyphoton-julia", "torch", by_case={"tiny": 0.12, "mlp": 1.00, "lstm": 1.50, "conv": 2.00}),
+    Target("epoch", "flux", "torch"),
     Target("epoch", "keras", "torch"),
+    Target("peak memory", "pyphoton-julia", "torch"),
     Target("peak memory", "keras", "torch"),
 )
 
@@ -76,7 +85,8 @@ def rows(case: str, measured: Measured) -> list[Row]:
     """Return the ratios of a case, one per target whose two engines were both measured."""
     result = []
     for target in TARGETS:
-        if target.engine in measured.seconds and target.reference in measured.seconds:
+        found = measured.mib if target.quantity == "peak memory" else measured.seconds
+        if target.engine in found and target.reference in found:
             ratios = _ratios(target, measured)
             limit = target.by_case.get(case, target.limit)
             result.append(Row(case, target, median(ratios), min(ratios), max(ratios), limit))
@@ -89,3 +99,47 @@ def _ratios(target: Target, measured: Measured) -> list[float]:
         return [measured.mib[target.engine] / measured.mib[target.reference]]
     pairs = zip(measured.seconds[target.engine], measured.seconds[target.reference], strict=True)
     return [engine / reference for engine, reference in pairs]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One quantity by itself, measured once or some times; `limit` is its largest value, None where it only informs."""
+
+    case: str
+    quantity: str
+    of: str
+    values: list[float]
+    unit: str
+    limit: float | None = None
+
+    @property
+    def reached(self) -> bool | None:
+        """Tell whether the median is within its limit; None without a limit."""
+        return None if self.limit is None else median(self.values) <= self.limit
+
+
+def first_figures(measured: Mapping[tuple[str, str], list[Mapping[str, float]]]) -> list[Figure]:
+    """Return what the first epoch costs over a later one, by case and engine, a value for each fresh process."""
+    return [
+        Figure(
+            case, "first epoch over a later one", engine, [run["first"] - run["later"] for run in runs], "s",
+            FIRST_SECONDS if engine == FIRST_LIMITED else None,
+        )
+        for (case, engine), runs in measured.items()
+    ]  # fmt: skip
+
+
+def start_figure(seconds: list[float]) -> Figure:
+    """Return the start of Julia."""
+    return Figure("start", "start of Julia", "fresh process", seconds, "s", START_SECONDS)
+
+
+def crossing_figures(measured: Mapping[str, Any]) -> list[Figure]:
+    """Return what `to_julia` costs, by size, and what memory it takes."""
+    calls = [
+        Figure("to_julia", "one call", size, [seconds * 1e6], "us", CALL_MICROSECONDS)
+        for size, seconds in measured["seconds"].items()
+    ]
+    if measured["grown"] is None:
+        return calls
+    return [*calls, Figure("to_julia", "memory taken", "all calls", [measured["grown"]], "MiB", GROWN_MIB)]

@@ -6,7 +6,6 @@ neighbours in time. Garbage is collected between the epochs, so that nobody pays
 
 from __future__ import annotations
 
-import gc
 import json
 import sys
 from time import perf_counter
@@ -15,23 +14,10 @@ from typing import Any
 from benchmarks.cases import CASES
 from benchmarks.engines import ENGINES, Training
 from benchmarks.others import watch
+from benchmarks.threads import check_threads, limit_threads
 
-THREADS = 2
 WARM_UP = 2
 LEARNT = 0.999  # of the first epoch's mean loss: rounding alone must not pass for learning
-
-
-def limit_threads() -> None:
-    """Give torch two threads if an engine has loaded it."""
-    if torch := sys.modules.get("torch"):
-        torch.set_num_threads(THREADS)
-
-
-def _check_threads() -> None:
-    """Raise if an engine has changed the number of torch's threads during the measurement."""
-    torch = sys.modules.get("torch")
-    if torch and torch.get_num_threads() != THREADS:
-        raise RuntimeError(f"expected {THREADS} threads to the end, found {torch.get_num_threads()}")
 
 
 def _check_learning(name: str, *, before: float, after: float) -> None:
@@ -40,12 +26,12 @@ def _check_learning(name: str, *, before: float, after: float) -> None:
         raise RuntimeError(f"{name}: expected a falling loss, received {before:.4f}, then {after:.4f}")
 
 
-def _seconds(training: Training) -> float:
-    """Return the wall time of one epoch."""
-    gc.collect()
+def seconds_of_epoch(training: Training) -> float:
+    """Return the wall time of one epoch, by the engine's own clock if it has one."""
+    training.collect()
     start = perf_counter()
-    training.epoch()
-    return perf_counter() - start
+    own = training.epoch()
+    return perf_counter() - start if own is None else own
 
 
 def measure(case: str, engines: list[str], *, repeats: int) -> dict[str, Any]:
@@ -60,13 +46,13 @@ def measure(case: str, engines: list[str], *, repeats: int) -> dict[str, Any]:
             training.epoch()
     limit_threads()  # again: an engine may have loaded torch as late as its first epoch
     times: dict[str, list[float]] = {name: [] for name in engines}
-    others = watch()
+    others = watch([t.process for t in trainings.values() if t.process])
     for turn in range(repeats):
         shift = turn % len(engines)
         for name in engines[shift:] + engines[:shift]:
-            times[name].append(_seconds(trainings[name]))
+            times[name].append(seconds_of_epoch(trainings[name]))
     cores = others()
-    _check_threads()
+    check_threads()
     losses = {name: [first[name], training.loss()] for name, training in trainings.items()}
     for name, (before, after) in losses.items():
         _check_learning(name, before=before, after=after)

@@ -6,37 +6,57 @@ To add one, write a module here with a `build(case, ...)` and give it a line in 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import gc
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 
 from benchmarks.cases import Case
+from benchmarks.julia import backend_missing, flux_missing
 
 
 @dataclass(frozen=True)
 class Training:
-    """A built model: `epoch` trains one epoch and is what is timed; `loss` tells that epoch's mean loss afterwards."""
+    """A built model: `epoch` trains one epoch and is what is timed; `loss` tells that epoch's mean loss afterwards.
 
-    epoch: Callable[[], object]
+    `epoch` returns its seconds where the engine is another process with a clock of its own, else None. `collect`
+    collects garbage before an epoch is timed; `process` is the number of the engine's process if it is not this one.
+    """
+
+    epoch: Callable[[], float | None]
     loss: Callable[[], float]
+    collect: Callable[[], object] = gc.collect
+    process: int | None = None
 
 
-Engine = Callable[[Case], Training]
+def _never() -> str:
+    """Return nothing: what the development environment installs is there."""
+    return ""
 
 
-def _engine(module: str, **options: object) -> Engine:
-    """Return an engine that imports its module when it is called."""
+@dataclass(frozen=True)
+class Engine:
+    """A module of this folder and the options of its `build`.
 
-    def build(case: Case) -> Training:
+    `missing` tells why the engine cannot run here. `memory` tells whether its peak is measured: a program that is
+    not Python has no fresh process of its own to be compared with.
+    """
+
+    module: str
+    options: Mapping[str, str] = field(default_factory=dict)
+    missing: Callable[[], str] = _never
+    memory: bool = True
+
+    def __call__(self, case: Case) -> Training:
         """Build the case with the engine's own module."""
-        training: Training = import_module(f"{__name__}.{module}").build(case, **options)
+        training: Training = import_module(f"{__name__}.{self.module}").build(case, **self.options)
         return training
-
-    return build
 
 
 ENGINES: dict[str, Engine] = {
-    "pyphoton": _engine("pyphoton_fit", backend="torch"),
-    "torch": _engine("torch_loop"),
-    "keras": _engine("keras_fit"),
+    "pyphoton": Engine("pyphoton_fit", {"backend": "torch"}),
+    "torch": Engine("torch_loop"),
+    "keras": Engine("keras_fit"),
+    "flux": Engine("flux_loop", missing=flux_missing, memory=False),
+    "pyphoton-julia": Engine("pyphoton_julia", missing=backend_missing),
 }
