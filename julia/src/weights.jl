@@ -70,5 +70,23 @@ type, and what it made becomes invalid as soon as another package defines method
 """
 dynamic(f) = Base.inferencebarrier(f)
 
+"""
+Multiplications in one product below which several threads of BLAS are not worth their while in a row of such products: they wait for
+each other between any two, and far longer when something else uses the processor.
+"""
+const SMALL = 2^23
+
+"""Run `f`, whose products have `multiplications` each, with as many threads of BLAS as are good for them."""
+function with_threads_for(f::F, multiplications::Int) where {F}
+    threads = BLAS.get_num_threads()
+    (threads == 1 || multiplications >= SMALL) && return f()
+    try
+        BLAS.set_num_threads(1)
+        return f()
+    finally
+        BLAS.set_num_threads(threads)
+    end
+end
+
 """c = alpha op(a) op(b) + beta c, straight to BLAS."""
 multiply!(c, ta::Char, tb::Char, a, b, beta::T=zero(eltype(c))) where {T} = BLAS.gemm!(ta, tb, one(T), a, b, beta, c)

@@ -223,9 +223,13 @@ def test_handler_is_restored_after_training_and_after_errors():
 
 def test_interrupt_outside_of_training_is_pythons():
     """Between two calls of fit_ Ctrl-C raises KeyboardInterrupt as everywhere."""
-    fresh().fit_(BATCHES)
-    with pytest.raises(KeyboardInterrupt):
-        signal.raise_signal(signal.SIGINT)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a program in the background starts without it
+    try:
+        fresh().fit_(BATCHES)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.skipif(os.environ["PYPHOTON_BACKEND"] == "julia", reason="Julia belongs to the thread that first used it: tests/julia/test_processes.py")

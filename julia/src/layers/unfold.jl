@@ -100,9 +100,11 @@ struct Native end
 """Images and groups one by one: f(n, channels before of x, columns of the kernel, columns of the result's image)."""
 function each_product(f::F, g::Geometry, N::Int) where {F}
     here = g.channels_to ÷ g.groups
-    for n in 1:N, k in 0:g.groups-1
-        own = k*here+1:(k+1)*here
-        f(n, k * (g.channels_from ÷ g.groups), own)
+    with_threads_for(places(g) * taps(g) * here) do
+        for n in 1:N, k in 0:g.groups-1
+            own = k*here+1:(k+1)*here
+            f(n, k * (g.channels_from ÷ g.groups), own)
+        end
     end
 end
 

@@ -94,11 +94,14 @@ def _start() -> Runtime:
 
 @contextmanager
 def _variables() -> Iterator[None]:
-    """Tell juliacall which Julia and project; leave signals, the user's startup file and notebooks alone. Afterwards all is as before."""
+    """Tell juliacall which Julia and project; leave signals, the user's startup file and notebooks alone. Afterwards all is as before.
+
+    One thread: with more of them Julia's collector would need signals of its own.
+    """
     before, found = dict(os.environ), locate.place()
     if locate.given():
         os.environ["PYTHON_JULIACALL_EXE"], os.environ["PYTHON_JULIACALL_PROJECT"] = found.executable, found.project
-    for option, value in (("HANDLE_SIGNALS", "no"), ("STARTUP_FILE", "no"), ("AUTOLOAD_IPYTHON_EXTENSION", "no")):
+    for option, value in (("THREADS", "1"), ("HANDLE_SIGNALS", "no"), ("STARTUP_FILE", "no"), ("AUTOLOAD_IPYTHON_EXTENSION", "no")):
         os.environ.setdefault(f"PYTHON_JULIACALL_{option}", value)
     try:
         yield
