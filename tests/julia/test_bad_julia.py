@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import tomllib
-from running import ROOT, python
+from processes import ROOT, python
 
 from pyphoton.backends.julia import locate
 

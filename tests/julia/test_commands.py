@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from running import ROOT, python
+from processes import ROOT, python
 
 from pyphoton import LSTM, ArgumentError, Conv2D, Dense, Sequential, julia_doc
 from pyphoton.backends.julia import locate

@@ -7,7 +7,7 @@ import sysconfig
 import zipfile
 
 import pytest
-from running import ROOT
+from processes import ROOT
 
 from pyphoton.backends.julia import locate
 

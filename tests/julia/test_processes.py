@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from running import ROOT, TRAIN, output, python
+from processes import ROOT, TRAIN, output, python
 
 pytestmark = pytest.mark.usefixtures("julia")
 LOSS = "print(repr(float(train().history('loss')[1][-1])))"
