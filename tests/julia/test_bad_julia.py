@@ -58,7 +58,7 @@ CASES = {
     "no Julia": (lambda f: {**GIVEN, "PYPHOTON_JULIA": None, "PATH": "/nowhere"}, ["there is no Julia", "julialang.org"]),
     "wrong version": (lambda f: {**GIVEN, "PYPHOTON_JULIA": script(f, "echo julia version 1.6.7")}, ["is Julia 1.6", "1.10 or newer"]),
     "crashing Julia": (lambda f: {**GIVEN, "PYPHOTON_JULIA": script(f, "echo out of order >&2", "exit 3")}, ["out of order", "doctor"]),
-    "no Flux": (lambda f: {**GIVEN, "PYPHOTON_JULIA_PROJECT": project_without_flux(f)}, ["has no Flux", 'Pkg.add(name="Flux"']),
+    "no Flux": (lambda f: {**GIVEN, "PYPHOTON_JULIA_PROJECT": project_without_flux(f), "JULIA_LOAD_PATH": "@:@stdlib"}, ["has no Flux", 'Pkg.add(name="Flux"']),
     "syntax error": (lambda f: {**GIVEN, "PYTHONPATH": broken_copy(f)}, ["dense.jl", "doctor"]),
 }  # fmt: skip
 """name => (variables, words of the error)"""
@@ -86,7 +86,7 @@ def test_broken_state_of_juliapkg(tmp_path):
     state = tmp_path / "project" / "pyjuliapkg"
     state.mkdir(parents=True)
     (state / "meta.json").write_text("{ damaged")
-    auto = python(AUTO, PYPHOTON_BACKEND=None, PYTHON_JULIAPKG_PROJECT=str(tmp_path / "project"), **NOTHING)
+    auto = python(AUTO, PYPHOTON_BACKEND=None, PYTHON_JULIAPKG_PROJECT=str(tmp_path / "project"), PATH="/nowhere", **NOTHING)
     assert auto.returncode == 0, auto.stderr
     assert "torch 1 julia is not used" in auto.stdout and "python -m pyphoton install" in auto.stdout
 
