@@ -7,7 +7,6 @@ from typing import Any
 
 from pyphoton.backends.base import Module
 from pyphoton.backends.julia import locate
-from pyphoton.errors import BackendMissing
 
 
 class JuliaBackend:
@@ -33,10 +32,7 @@ class JuliaBackend:
         """Start Julia; installed with Flux first, if need be and if it was asked for. Errors: BackendMissing."""
         from pyphoton.backends.julia.runtime import start
 
-        reason = locate.wrong() or ("" if asked else locate.unprepared())
-        if reason:
-            raise BackendMissing("Julia", hint=reason)
-        start()
+        start(asked=asked)
 
     def devices(self) -> tuple[str, ...]:
         """The processor."""

@@ -66,13 +66,16 @@ _started: Runtime | None = None
 _failed: BackendMissing | None = None
 
 
-def start() -> Runtime:
-    """The running Julia, started now if it does not run. Errors: BackendMissing with what is wrong and the way out."""
+def start(*, asked: bool = True) -> Runtime:
+    """The running Julia, started now if it does not run; installed first if need be, and if it was `asked` for by name.
+
+    Errors: BackendMissing with what is wrong and the way out.
+    """
     global _started, _failed
     if _started is None:
         if _failed is not None:
             raise BackendMissing(*_failed.args) from _failed
-        reason = locate.missing() or locate.wrong()
+        reason = locate.missing() or locate.wrong() or ("" if asked else locate.unprepared())
         if reason:
             raise BackendMissing("Julia", hint=reason)
         try:
