@@ -17,7 +17,7 @@ import numpy as np
 
 from pyphoton import config, graph, parameters
 from pyphoton.arguments import is_integer
-from pyphoton.backends import check_supported, get_backend, wanted
+from pyphoton.backends import check_precision, check_supported, get_backend, wanted
 from pyphoton.backends.base import Module
 from pyphoton.data.arrays import convert, samples
 from pyphoton.data.forms import Batch, members, names_of
@@ -55,16 +55,19 @@ class Network:
     """A model, where it runs, and its plans."""
 
     def __init__(
-        self, model: Any, *, backend: str | None = None, device: str | None = None, seed: int | None = None, hold: bool = True
-    ) -> None:
+        self, model: Any, *, backend: str | None = None, device: str | None = None, seed: int | None = None,
+        precision: str | None = None, hold: bool = True,
+    ) -> None:  # fmt: skip
         if not callable(model) or isinstance(model, type):
             hint = f"Write {model.__name__}(...)." if isinstance(model, type) else ""
             raise ArgumentError("model", "a layer or a function", repr(model), hint)
         context = config.get_context()
         self._model: Callable[[], Any] = (lambda: model) if hold else weakref.ref(model)
         self.device = device or context.device
+        self.precision = precision
         self._wanted = wanted(backend)
-        self.backend = get_backend(self._wanted, device=self.device)
+        self.backend = get_backend(self._wanted, device=self.device, precision=precision)
+        check_precision(self.backend, precision)
         if self.device != "cpu" and self.device.split(":")[0] not in self.backend.devices():
             known = self.backend.devices()
             raise UnknownName("device", f"a device that {self.backend.describe()} has here", repr(self.device), near(self.device, known))
@@ -132,7 +135,7 @@ class Network:
         """The plan of a graph, with the parameters that it needs in place."""
         made = plan(traced, self.dtype)
         if self._module is None:
-            self.backend = get_backend(self._wanted, device=self.device, plan=made)
+            self.backend = get_backend(self._wanted, device=self.device, precision=self.precision, plan=made)
         check_supported(self.backend, made)
         inside = _descendants(self.model)
         grown = False
@@ -166,7 +169,7 @@ class Network:
         if self._module is None:
             values = {path: p.value for path, p in self.parameters.items()}
             roles = {path: p.role for path, p in self.parameters.items()}
-            self._module = self.backend.module(values, roles=roles, device=self.device, seed=self.seed)
+            self._module = self.backend.module(values, roles=roles, device=self.device, seed=self.seed, precision=self.precision)
         return self._module
 
     def forget_module(self) -> None:

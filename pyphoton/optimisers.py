@@ -3,35 +3,67 @@
 `update(p, g, slots, k)` gives the new parameter and the new slots (arrays kept per parameter, zero at first). k holds the numbers
 that change from step to step: the learning rate `lr`, and what `scalars(step)` adds. The formula is written with
 operators, so it runs on NumPy arrays as it stands, and is traced once into a plan that every backend can run.
+
+From minibatches to an update: gradients of `accumulate` minibatches are averaged; together they are made no longer than
+`clip_norm`; then, parameter by parameter, `clip_value` and `gclip`, the weight decay, and the optimiser's formula.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import field
 from typing import Any, ClassVar
 
+from pyphoton.arguments import is_integer
 from pyphoton.description import Description, description
 from pyphoton.errors import ArgumentError, UnknownName, near
 from pyphoton.graph import trace
 from pyphoton.plan import Plan, plan
+from pyphoton.schedules import Schedule
 from pyphoton.tensor import Tensor, apply
 
 Slots = dict[str, Any]
 
 
+def _option(default: Any) -> Any:
+    return field(default=default, kw_only=True)
+
+
+@description
 class Optimiser(Description):
-    """Base of the optimisers. `gclip` above 0 scales a parameter's gradient down to that Euclidean norm."""
+    """Base of the optimisers, and what all of them take by keyword.
+
+    clip_value: each element of the gradient is cut to -clip_value ... clip_value. gclip: a parameter's gradient is scaled down to that
+    Euclidean norm; clip_norm: the gradients of all parameters together are. weight_decay: that much of the parameter is
+    added to its gradient (in AdamW it is taken from the parameter itself). accumulate: so many minibatches make one
+    update, with the mean of their gradients weighted by samples; what is left at the end of an epoch makes one, too.
+    schedule: how `lr` changes while training (see Schedule). 0 means no clipping and no decay.
+    """
 
     kind = "optimiser"
     slots: ClassVar[tuple[str, ...]] = ()
+    decays_gradient: ClassVar[bool] = True
     lr: float
-    gclip: float
+    gclip: float = _option(0.0)
+    clip_value: float = _option(0.0)
+    clip_norm: float = _option(0.0)
+    weight_decay: float = _option(0.0)
+    accumulate: int = _option(1)
+    schedule: Schedule | None = _option(None)
 
     def __post_init__(self) -> None:
-        for name, value in self.arguments().items():
-            if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-                raise ArgumentError(f"{type(self).__name__} {name}=", "a number from 0", repr(value))
-            if name in ("gamma", "rho", "beta1", "beta2") and value >= 1:
-                raise ArgumentError(f"{type(self).__name__} {name}=", "a number below 1", repr(value))
+        name = type(self).__name__
+        for key, value in self.arguments().items():
+            if key in ("schedule", "accumulate"):
+                continue
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
+                raise ArgumentError(f"{name} {key}=", "a number from 0", repr(value))
+            if key in ("gamma", "rho", "beta1", "beta2") and value >= 1:
+                raise ArgumentError(f"{name} {key}=", "a number below 1", repr(value))
+        if not is_integer(self.accumulate) or self.accumulate < 1:
+            raise ArgumentError(f"{name} accumulate=", "a whole number of minibatches from 1", repr(self.accumulate))
+        if not isinstance(self.schedule, Schedule | None):
+            raise ArgumentError(f"{name} schedule=", "a schedule, as CosineDecay(10)", repr(self.schedule))
 
     def scalars(self, step: int) -> dict[str, float]:
         """Numbers of this step (from 1) that the formula needs."""
@@ -41,16 +73,18 @@ class Optimiser(Description):
         """The new parameter and slots."""
         raise NotImplementedError
 
-    def numbers(self, step: int) -> dict[str, float]:
-        """All of `k` for step `step` (from 1)."""
-        return {"lr": float(self.lr), **self.scalars(step)}
+    def numbers(self, step: int, lr: float | None = None) -> dict[str, float]:
+        """All of `k` for update `step` (from 1), at rate `lr` or the optimiser's own."""
+        return {"lr": float(self.lr if lr is None else lr), **self.scalars(step)}
 
-    def clipped(self, g: Any) -> Any:
-        """The gradient, no longer than `gclip`."""
-        if not self.gclip:
-            return g
-        norm = apply("sqrt", apply("sum", apply("square", g)))
-        return g * apply("where", apply("gt", norm, self.gclip), self.gclip / norm, 1.0)
+    def prepared(self, g: Any, p: Any) -> Any:
+        """The gradient as the formula takes it: clipped, and with the weight decay."""
+        if self.clip_value:
+            g = apply("clip", g, low=-self.clip_value, high=self.clip_value)
+        if self.gclip:
+            norm = apply("sqrt", apply("sum", apply("square", g)))
+            g = g * apply("where", apply("gt", norm, self.gclip), self.gclip / norm, 1.0)
+        return g + p * self.weight_decay if self.weight_decay and self.decays_gradient else g
 
 
 @description
@@ -58,11 +92,10 @@ class SGD(Optimiser):
     """p -= lr g."""
 
     lr: float = 0.01
-    gclip: float = 0.0
 
     def update(self, p: Any, g: Any, slots: Slots, k: dict[str, Any]) -> tuple[Any, Slots]:
         """One step down the gradient."""
-        return p - self.clipped(g) * k["lr"], {}
+        return p - self.prepared(g, p) * k["lr"], {}
 
 
 @description
@@ -71,12 +104,11 @@ class Momentum(Optimiser):
 
     lr: float = 0.05
     gamma: float = 0.95
-    gclip: float = 0.0
     slots = ("velocity",)
 
     def update(self, p: Any, g: Any, slots: Slots, k: dict[str, Any]) -> tuple[Any, Slots]:
         """One step with velocity."""
-        v = slots["velocity"] * self.gamma - self.clipped(g) * k["lr"]
+        v = slots["velocity"] * self.gamma - self.prepared(g, p) * k["lr"]
         return p + v, {"velocity": v}
 
 
@@ -86,12 +118,11 @@ class Nesterov(Optimiser):
 
     lr: float = 0.05
     gamma: float = 0.95
-    gclip: float = 0.0
     slots = ("velocity",)
 
     def update(self, p: Any, g: Any, slots: Slots, k: dict[str, Any]) -> tuple[Any, Slots]:
         """One step with velocity, looking ahead."""
-        v = slots["velocity"] * self.gamma - self.clipped(g) * k["lr"]
+        v = slots["velocity"] * self.gamma - self.prepared(g, p) * k["lr"]
         return p + v * (1 + self.gamma) - slots["velocity"] * self.gamma, {"velocity": v}
 
 
@@ -101,12 +132,11 @@ class Adagrad(Optimiser):
 
     lr: float = 0.05
     eps: float = 1e-6
-    gclip: float = 0.0
     slots = ("square_sum",)
 
     def update(self, p: Any, g: Any, slots: Slots, k: dict[str, Any]) -> tuple[Any, Slots]:
         """One step scaled by all squares so far."""
-        g = self.clipped(g)
+        g = self.prepared(g, p)
         total = slots["square_sum"] + apply("square", g)
         return p - g * k["lr"] / apply("sqrt", total + self.eps), {"square_sum": total}
 
@@ -118,12 +148,11 @@ class Rmsprop(Optimiser):
     lr: float = 0.01
     rho: float = 0.9
     eps: float = 1e-6
-    gclip: float = 0.0
     slots = ("square_mean",)
 
     def update(self, p: Any, g: Any, slots: Slots, k: dict[str, Any]) -> tuple[Any, Slots]:
         """One step scaled by recent squares."""
-        g = self.clipped(g)
+        g = self.prepared(g, p)
         mean = slots["square_mean"] * self.rho + apply("square", g) * (1 - self.rho)
         return p - g * k["lr"] / apply("sqrt", mean + self.eps), {"square_mean": mean}
 
@@ -135,12 +164,11 @@ class Adadelta(Optimiser):
     lr: float = 1.0
     rho: float = 0.9
     eps: float = 1e-6
-    gclip: float = 0.0
     slots = ("delta_mean", "square_mean")
 
     def update(self, p: Any, g: Any, slots: Slots, k: dict[str, Any]) -> tuple[Any, Slots]:
         """One step scaled by recent squares and recent steps."""
-        g = self.clipped(g)
+        g = self.prepared(g, p)
         mean = slots["square_mean"] * self.rho + apply("square", g) * (1 - self.rho)
         d = g * apply("sqrt", slots["delta_mean"] + self.eps) / apply("sqrt", mean + self.eps)
         deltas = slots["delta_mean"] * self.rho + apply("square", d) * (1 - self.rho)
@@ -158,7 +186,6 @@ class Adam(Optimiser):
     beta1: float = 0.9
     beta2: float = 0.999
     eps: float = 1e-8
-    gclip: float = 0.0
     slots = ("mean", "square_mean")
 
     def scalars(self, step: int) -> dict[str, float]:
@@ -167,7 +194,7 @@ class Adam(Optimiser):
 
     def update(self, p: Any, g: Any, slots: Slots, k: dict[str, Any]) -> tuple[Any, Slots]:
         """One step along the mean gradient, scaled by the mean square."""
-        g = self.clipped(g)
+        g = self.prepared(g, p)
         mean = slots["mean"] * self.beta1 + g * (1 - self.beta1)
         square = slots["square_mean"] * self.beta2 + apply("square", g) * (1 - self.beta2)
         step = mean / k["correction1"] / (apply("sqrt", square / k["correction2"]) + self.eps)
@@ -178,7 +205,8 @@ class Adam(Optimiser):
 class AdamW(Adam):
     """Adam after p -= lr weight_decay p: decay apart from the gradient (Loshchilov and Hutter 2017)."""
 
-    weight_decay: float = 0.01
+    weight_decay: float = _option(0.01)
+    decays_gradient = False
 
     def update(self, p: Any, g: Any, slots: Slots, k: dict[str, Any]) -> tuple[Any, Slots]:
         """A step of Adam on the decayed parameter."""
@@ -193,7 +221,6 @@ class Adamax(Optimiser):
     beta1: float = 0.9
     beta2: float = 0.999
     eps: float = 1e-8
-    gclip: float = 0.0
     slots = ("mean", "largest")
 
     def scalars(self, step: int) -> dict[str, float]:
@@ -202,7 +229,7 @@ class Adamax(Optimiser):
 
     def update(self, p: Any, g: Any, slots: Slots, k: dict[str, Any]) -> tuple[Any, Slots]:
         """One step along the mean gradient, scaled by the largest."""
-        g = self.clipped(g)
+        g = self.prepared(g, p)
         mean = slots["mean"] * self.beta1 + g * (1 - self.beta1)
         largest = apply("maximum", slots["largest"] * self.beta2, apply("abs", g))
         return p - mean * (k["lr"] / k["correction1"]) / (largest + self.eps), {"mean": mean, "largest": largest}
@@ -225,6 +252,14 @@ def get(what: Any) -> Optimiser:
     if isinstance(what, Optimiser):
         return what
     raise ArgumentError("opt", "an optimiser or its name", repr(what))
+
+
+def clipped_together(gradients: Sequence[Any], norm: float) -> list[Any]:
+    """Gradients, scaled down by one number so that their Euclidean norm over all of them is at most `norm` (0: as they are)."""
+    if not norm or not gradients:
+        return list(gradients)
+    length = sum((g * g).sum() for g in gradients) ** 0.5
+    return [g * (norm / length) if length > norm else g for g in gradients]
 
 
 def update_plan(optimiser: Optimiser, dtype: str) -> Plan:

@@ -13,6 +13,7 @@ from pyphoton import losses, optimisers, parameters
 from pyphoton import metrics as metric_names
 from pyphoton.arguments import checked, is_integer
 from pyphoton.backends.base import Report, Session, Stream, Whole
+from pyphoton.clock import Clock
 from pyphoton.data.arrays import convert
 from pyphoton.data.forms import Batch, Epochs, batch_of, is_whole
 from pyphoton.diagnose import non_finite
@@ -33,12 +34,13 @@ class Workout:
 
     `metrics` is a list of metrics, or give them by name: `Workout(model, loss, acc=accuracy())`. `loss` is any callable
     of (prediction, target). backend, device and seed default to the context's (see get_backend, set_context, seed_).
+    precision: "bfloat16" or "float16" computes in that type where it is good enough (torch only); parameters stay as they are.
     State: `history`, `steps` (updates done), `epochs` (passes done). Every call of `fit_` goes on from there.
     """
 
     def __init__(
         self, model: Any, loss: Any, opt: Any = None, *, metrics: Any = (), backend: str | None = None,
-        device: str | None = None, seed: int | None = None, **named_metrics: Any,
+        device: str | None = None, seed: int | None = None, precision: str | None = None, **named_metrics: Any,
     ) -> None:  # fmt: skip
         self.model = model
         self.loss = losses.get(loss)
@@ -48,7 +50,7 @@ class Workout:
         self.steps = 0
         self.epochs = 0
         self.interrupted = False
-        self.network = Network(model, backend=backend, device=device, seed=seed)
+        self.network = Network(model, backend=backend, device=device, seed=seed, precision=precision)
         self._session: Session | None = None
         self._made_for: Any = None
         self._fitting = False
@@ -116,7 +118,7 @@ class Workout:
         batches, count = self._batches(data, batch_size, convertor, shuffle)
         if isinstance(batches, Stream):
             batches = _peeked(batches)
-        first_step = self.steps
+        first_step, clock = self.steps, Clock(self)
         progress = Progress(*bar, count)
         stopping: list[StopTraining] = []
 
@@ -125,17 +127,17 @@ class Workout:
             progress.at(done, named)
             if callbacks:
                 self.steps = first_step + done
-                self.history.record(self.steps, named)
+                self.history.record(self.steps, named | clock.named(done))
                 return self._call(callbacks, "train", stopping)
             return False
 
         every = 1 if callbacks else progress.every(count)
         try:
-            report = self.session.epoch(batches, train=True, every=every, hook=hook, interrupt=interrupt.flag, finite=finite)
-            self._record(report, first_step)
+            report = self.session.epoch(batches, train=True, every=every, hook=hook, interrupt=interrupt.flag, finite=finite, rates=clock.rates)
+            self._record(report, first_step, clock)
             if report.failed is not None:
                 raise non_finite(self, *report.failed)
-            row = _means(self._names, report)
+            row = _means(self._names, report) | {"lr": clock(max(len(report.values), 1))}
             if validation is not None and not interrupt and not stopping:
                 row |= self._validate_all(validation, batch_size, convertor, interrupt)
         finally:
@@ -148,10 +150,11 @@ class Workout:
         if stopping:
             raise stopping[0]
 
-    def _record(self, report: Report, first_step: int) -> None:
+    def _record(self, report: Report, first_step: int, clock: Clock) -> None:
         if report.failed is None:
             _check_some(report)
         self.history.record_many(first_step + 1, self._names, report.values)
+        clock.record(self.history, first_step, len(report.values))
         self.steps = first_step + len(report.values)
 
     def _call(self, callbacks: list[Callback], phase: str, stopping: list[StopTraining]) -> bool:
@@ -171,9 +174,9 @@ class Workout:
         with undone_on_error(self):
             plan = self._plan(batch)
             arrays = self.network.converted(plan, batch.arrays, batch.names)
-            report = self.session.epoch(Stream([(plan, arrays, batch.samples())]), train=True)
-            first = self.steps
-            self._record(report, first)
+            clock = Clock(self)
+            report = self.session.epoch(Stream([(plan, arrays, batch.samples())]), train=True, rates=clock.rates)
+            self._record(report, self.steps, clock)
             if report.failed is not None:
                 raise non_finite(self, *report.failed)
         return float(report.values[0, 0])

@@ -73,18 +73,24 @@ function call_epoch(d)
     order = d["order"] === nothing ? nothing : foreign(d["order"]::Int, Any[samples], "int64")::Vector{Int64}
     data = Epoch(foreign(list(d, "arrays")), samples, order, whole(d, "batch"))
     watch = Watch(whole(d, "every"), hook_at(d["hook"]), poll_at(d["poll"]), address(d["interrupt"]))
-    r = dynamic(run_epoch!)(s, program(s.owner, whole(d, "plan")), data, d["train"]::Bool, d["finite"]::Bool, watch)::EpochReport
+    r = dynamic(run_epoch!)(s, program(s.owner, whole(d, "plan")), data, d["train"]::Bool, d["finite"]::Bool, watch, rates_of(d, data))::EpochReport
     failed = r.failed == 0 ? nothing : shown(s.failed)
     return Dict{String,Any}("values" => shown(r.values), "samples" => shown(r.samples), "failed" => failed, "stopped" => r.stopped)
 end
 
+"""The learning rates of an epoch, where they change."""
+rates_of(d, data::Epoch) = get(d, "rates", nothing) === nothing ? nothing : foreign(d["rates"]::Int, Any[cld(data.samples, data.batch)], "float64")::Vector{Float64}
+
+"""One batch of a stream. `begins`: the first of its epoch."""
 function call_step(d)
     s = session_of(d)
+    d["begins"]::Bool && empty!(s.gathered)
+    s.rate = d["rate"] === nothing ? s.rule.lr : Float64(d["rate"]::Union{Int,Float64})
     p = program(s.owner, whole(d, "plan"))
     numbers = zeros(length(p.plan.outputs))
     activate!(s)
     try
-        done = one_step!(s, p, foreign(list(d, "arrays")), d["train"]::Bool, d["finite"]::Bool, numbers)
+        done = one_step!(s, p, foreign(list(d, "arrays")), whole(d, "samples"), d["train"]::Bool, d["finite"]::Bool, numbers)
         return Dict{String,Any}("values" => numbers, "failed" => !done)
     finally
         s.owner.mode.training = false
@@ -108,6 +114,7 @@ const CALLS = Dict{String,Any}(
     "open_session" => call_open_session,
     "epoch" => call_epoch,
     "step" => call_step,
+    "finish" => d -> apply_gathered!(session_of(d)),
     "gradient" => call_gradient,
     "state" => d -> shown(session_state(session_of(d))),
     "load" => call_load,

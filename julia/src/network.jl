@@ -55,17 +55,19 @@ end
 dense(x::Number) = fill(x)
 dense(x::Array) = copy(x)
 
-"""Training: an optimiser, its slots, and what stays frozen."""
+"""Training: an optimiser, its slots, what stays frozen, the gradients that wait for more minibatches, and the learning rate now."""
 mutable struct Session
     const owner::ModuleHandle
     const rule::Optimiser
     const frozen::Set{String}
     const slots::Dict{String,Any}
+    const gathered::Gathered
     steps::Int
+    rate::Float64
     failed::Vector{Any}
 end
 
-Session(m::ModuleHandle, rule::Optimiser, frozen) = Session(m, rule, Set{String}(frozen), Dict{String,Any}(), 0, [])
+Session(m::ModuleHandle, rule::Optimiser, frozen) = Session(m, rule, Set{String}(frozen), Dict{String,Any}(), Gathered(), 0, rule.lr, [])
 
 """Make this session the one whose weights are trained."""
 function activate!(s::Session)
@@ -86,17 +88,36 @@ function slots!(s::Session, rule, w::Weight{T}) where {T}
     return s.slots[w.path] = Vector{T}[zeros(T, length(w.values)) for _ in slot_names(rule)]
 end
 
-"""One update of everything that the last backward pass reached."""
+"""One update of everything whose gradient is there: of the last backward pass, or gathered."""
 apply!(s::Session, p::Program) = (s.steps += 1; dynamic(apply_rule!)(s.rule, s, p))
 
 function apply_rule!(rule::O, s::Session, p::Program{T}) where {O,T}
+    rule.clip_norm == 0 || clip_together!(p.weights, rule.clip_norm)
     for w in p.weights
-        w.trained && !w.fresh && update!(rule, w.values, w.gradient, slots!(s, rule, w), s.steps)
+        w.trained && !w.fresh && update!(rule, w.values, w.gradient, slots!(s, rule, w), s.steps, s.rate)
     end
 end
 
-"""One batch: forward, and backward and update when `train`. False when the loss is not finite and `finite` forbids it."""
-function one_step!(s::Session, p::Program, arrays, train::Bool, finite::Bool, numbers::Vector{Float64})
+"""Update with the gradients of this batch, or gather them until there are enough."""
+function learn!(s::Session, p::Program, samples::Int)
+    s.rule.accumulate == 1 && return apply!(s, p)
+    dynamic(gather_gradients!)(s.gathered, p, samples)
+    s.gathered.count == s.rule.accumulate && apply_gathered!(s)
+    return nothing
+end
+
+"""Update with what was gathered."""
+function apply_gathered!(s::Session)
+    s.gathered.count == 0 && return nothing
+    p = s.gathered.program
+    dynamic(give_back!)(s.gathered, p)
+    apply!(s, p)
+    empty!(s.gathered)
+    return nothing
+end
+
+"""One batch of `samples`: forward, and backward and update when `train`. False when the loss is not finite and `finite` forbids it."""
+function one_step!(s::Session, p::Program, arrays, samples::Int, train::Bool, finite::Bool, numbers::Vector{Float64})
     m = s.owner
     m.mode.training = train
     forward!(p, m.mode, arrays)
@@ -104,7 +125,7 @@ function one_step!(s::Session, p::Program, arrays, train::Bool, finite::Bool, nu
     train || return true
     finite && !isfinite(numbers[1]) && return false
     backward!(p, route!(p, m.version))
-    apply!(s, p)
+    learn!(s, p, samples)
     return true
 end
 

@@ -1,5 +1,6 @@
 # Optimisers: the formulas of Python's optimisers.py, each as one loop over a parameter, its gradient and its slots.
-# Numbers that depend on the step are computed in Float64 and then rounded once, as there.
+# Numbers that depend on the step are computed in Float64 and then rounded once, as there. The learning rate is an argument: a
+# schedule may change it.
 
 abstract type Optimiser end
 
@@ -7,6 +8,10 @@ abstract type Optimiser end
 struct Rule{K} <: Optimiser
     lr::Float64
     gclip::Float64
+    clip_value::Float64
+    clip_norm::Float64
+    decay::Float64
+    accumulate::Int
     more::Dict{String,Float64}
 end
 
@@ -21,7 +26,9 @@ const DEFAULTS = Dict(
     "adamw" => Dict("lr" => 0.001, "beta1" => 0.9, "beta2" => 0.999, "eps" => 1e-8, "weight_decay" => 0.01),
     "adamax" => Dict("lr" => 0.002, "beta1" => 0.9, "beta2" => 0.999, "eps" => 1e-8),
 )
-foreach(d -> d["gclip"] = 0.0, values(DEFAULTS))
+"""What every optimiser takes."""
+const COMMON = Dict("gclip" => 0.0, "clip_value" => 0.0, "clip_norm" => 0.0, "weight_decay" => 0.0, "accumulate" => 1.0)
+foreach(d -> merge!(d, merge(COMMON, d)), values(DEFAULTS))
 
 """    optimiser(kind, numbers) -> Optimiser, with the defaults of the Python side for what is not given"""
 function optimiser(kind::String, numbers::Dict{String,Float64})
@@ -31,7 +38,8 @@ function optimiser(kind::String, numbers::Dict{String,Float64})
         haskey(more, name) || throw(PlanError("optimiser $kind has no $name"))
         more[name] = value
     end
-    return Rule{Symbol(kind)}(more["lr"], more["gclip"], more)
+    decay = kind == "adamw" ? 0.0 : more["weight_decay"]  # adamw takes its decay from the parameter
+    return Rule{Symbol(kind)}(more["lr"], more["gclip"], more["clip_value"], more["clip_norm"], decay, Int(more["accumulate"]), more)
 end
 
 """From {"kind": "adam", "lr": 0.001, ...}."""
@@ -45,37 +53,55 @@ end
 
 slot_names(::Rule{K}) where {K} = RULES[String(K)]
 
-"""g, no longer than `gclip`."""
-function clip!(o::Rule, g::Vector{T}) where {T}
-    o.gclip == 0 && return g
-    norm = T(sqrt(sum(abs2 ∘ Float64, g)))
-    norm > T(o.gclip) && map_into!(*, g, g, Same(T(o.gclip) / norm))
+"""g as the formulas take it: elements within `clip_value`, no longer than `gclip`, with the weight decay."""
+function prepare!(o::Rule, g::Vector{T}, p::Vector{T}) where {T}
+    most, decay = T(o.clip_value), T(o.decay)
+    if most > 0
+        @inbounds @simd for i in eachindex(g)
+            g[i] = clamp(g[i], -most, most)
+        end
+    end
+    if o.gclip != 0
+        norm = T(sqrt(sum(abs2 ∘ Float64, g)))
+        norm > T(o.gclip) && scale!(g, T(o.gclip) / norm)
+    end
+    if decay != 0
+        @inbounds @simd ivdep for i in eachindex(g, p)
+            g[i] += p[i] * decay
+        end
+    end
     return g
 end
 
-"""Change p and the slots by gradient g at step `k` (from 1)."""
-function update!(o::Rule, p::Vector{T}, g::Vector{T}, slots::Vector{Vector{T}}, k::Int) where {T}
-    rule!(o, p, clip!(o, g), slots, k)
+function scale!(g::Vector{T}, factor::T) where {T}
+    @inbounds @simd for i in eachindex(g)
+        g[i] *= factor
+    end
+end
+
+"""Change p and the slots by gradient g at update `k` (from 1) with learning rate `lr`."""
+function update!(o::Rule, p::Vector{T}, g::Vector{T}, slots::Vector{Vector{T}}, k::Int, lr::Float64=o.lr) where {T}
+    rule!(o, p, prepare!(o, g, p), slots, k, lr)
     return nothing
 end
 
-function rule!(o::Rule{:sgd}, p::Vector{T}, g, slots, k) where {T}
-    lr = T(o.lr)
+function rule!(o::Rule{:sgd}, p::Vector{T}, g, slots, k, rate) where {T}
+    lr = T(rate)
     @inbounds @simd for i in eachindex(p, g)
         p[i] -= g[i] * lr
     end
 end
 
-function rule!(o::Rule{:momentum}, p::Vector{T}, g, slots, k) where {T}
-    lr, gamma, v = T(o.lr), T(o.more["gamma"]), slots[1]
+function rule!(o::Rule{:momentum}, p::Vector{T}, g, slots, k, rate) where {T}
+    lr, gamma, v = T(rate), T(o.more["gamma"]), slots[1]
     @inbounds @simd ivdep for i in eachindex(p, g, v)
         v[i] = v[i] * gamma - g[i] * lr
         p[i] += v[i]
     end
 end
 
-function rule!(o::Rule{:nesterov}, p::Vector{T}, g, slots, k) where {T}
-    lr, gamma, ahead, v = T(o.lr), T(o.more["gamma"]), T(1 + o.more["gamma"]), slots[1]
+function rule!(o::Rule{:nesterov}, p::Vector{T}, g, slots, k, rate) where {T}
+    lr, gamma, ahead, v = T(rate), T(o.more["gamma"]), T(1 + o.more["gamma"]), slots[1]
     @inbounds @simd ivdep for i in eachindex(p, g, v)
         old = v[i]
         v[i] = old * gamma - g[i] * lr
@@ -83,24 +109,24 @@ function rule!(o::Rule{:nesterov}, p::Vector{T}, g, slots, k) where {T}
     end
 end
 
-function rule!(o::Rule{:adagrad}, p::Vector{T}, g, slots, k) where {T}
-    lr, eps, s = T(o.lr), T(o.more["eps"]), slots[1]
+function rule!(o::Rule{:adagrad}, p::Vector{T}, g, slots, k, rate) where {T}
+    lr, eps, s = T(rate), T(o.more["eps"]), slots[1]
     @inbounds @simd ivdep for i in eachindex(p, g, s)
         s[i] += g[i] * g[i]
         p[i] -= g[i] * lr / sqrt(s[i] + eps)
     end
 end
 
-function rule!(o::Rule{:rmsprop}, p::Vector{T}, g, slots, k) where {T}
-    lr, eps, rho, rest, s = T(o.lr), T(o.more["eps"]), T(o.more["rho"]), T(1 - o.more["rho"]), slots[1]
+function rule!(o::Rule{:rmsprop}, p::Vector{T}, g, slots, k, rate) where {T}
+    lr, eps, rho, rest, s = T(rate), T(o.more["eps"]), T(o.more["rho"]), T(1 - o.more["rho"]), slots[1]
     @inbounds @simd ivdep for i in eachindex(p, g, s)
         s[i] = s[i] * rho + g[i] * g[i] * rest
         p[i] -= g[i] * lr / sqrt(s[i] + eps)
     end
 end
 
-function rule!(o::Rule{:adadelta}, p::Vector{T}, g, slots, k) where {T}
-    lr, eps, rho, rest = T(o.lr), T(o.more["eps"]), T(o.more["rho"]), T(1 - o.more["rho"])
+function rule!(o::Rule{:adadelta}, p::Vector{T}, g, slots, k, rate) where {T}
+    lr, eps, rho, rest = T(rate), T(o.more["eps"]), T(o.more["rho"]), T(1 - o.more["rho"])
     deltas, squares = slots
     @inbounds @simd ivdep for i in eachindex(p, g, deltas, squares)
         squares[i] = squares[i] * rho + g[i] * g[i] * rest
@@ -110,12 +136,12 @@ function rule!(o::Rule{:adadelta}, p::Vector{T}, g, slots, k) where {T}
     end
 end
 
-function rule!(o::Rule{K}, p::Vector{T}, g, slots, k) where {K,T}
+function rule!(o::Rule{K}, p::Vector{T}, g, slots, k, rate) where {K,T}
     K === :adam || K === :adamw || throw(PlanError("optimiser $K is not known"))
-    b1, b2, lr, eps = o.more["beta1"], o.more["beta2"], T(o.lr), T(o.more["eps"])
+    b1, b2, lr, eps = o.more["beta1"], o.more["beta2"], T(rate), T(o.more["eps"])
     beta1, rest1, beta2, rest2 = T(b1), T(1 - b1), T(b2), T(1 - b2)
     up1, up2 = T(1 / (1 - b1^k)), T(1 / (1 - b2^k))
-    decay = K === :adamw ? T(o.lr * o.more["weight_decay"]) : zero(T)
+    decay = K === :adamw ? T(rate * o.more["weight_decay"]) : zero(T)
     m, v = slots
     @inbounds @simd ivdep for i in eachindex(p, g, m, v)
         m[i] = m[i] * beta1 + g[i] * rest1
@@ -125,9 +151,9 @@ function rule!(o::Rule{K}, p::Vector{T}, g, slots, k) where {K,T}
     end
 end
 
-function rule!(o::Rule{:adamax}, p::Vector{T}, g, slots, k) where {T}
+function rule!(o::Rule{:adamax}, p::Vector{T}, g, slots, k, rate) where {T}
     b1, beta2, eps = o.more["beta1"], T(o.more["beta2"]), T(o.more["eps"])
-    beta1, rest1, lr = T(b1), T(1 - b1), T(o.lr / (1 - b1^k))
+    beta1, rest1, lr = T(b1), T(1 - b1), T(rate / (1 - b1^k))
     m, u = slots
     @inbounds @simd ivdep for i in eachindex(p, g, m, u)
         m[i] = m[i] * beta1 + g[i] * rest1

@@ -22,9 +22,10 @@ function rehearse(source::String, rule=Dict("kind" => "sgd"); samples=5)
         end
         s = asked("open_session"; var"module"=number, optimiser=rule, frozen=String[])
         for (train, sequence) in ((true, Int(UInt(pointer(order)))), (false, nothing))
-            asked("epoch"; session=s, plan=id, arrays, samples, order=sequence, batch=2, train, every=0, hook=nothing, poll=nothing, interrupt=nothing, finite=false)
+            asked("epoch"; session=s, plan=id, arrays, samples, order=sequence, batch=2, train, every=0, hook=nothing, poll=nothing, interrupt=nothing, finite=false, rates=nothing)
         end
-        asked("step"; session=s, plan=id, arrays, train=true, finite=false)
+        asked("step"; session=s, plan=id, arrays, samples, train=true, finite=false, begins=true, rate=0.1)
+        asked("finish"; session=s)
         asked("gradient"; session=s, plan=id, arrays)
         asked("load"; session=s, arrays=[Dict{String,Any}("name" => name, a...) for (name, a) in asked("state"; session=s)])
         asked("drop_plan"; var"module"=number, plan=id)
@@ -123,7 +124,10 @@ function rehearse_loss(build, rule; labels=false)
 end
 
 function rehearse_losses()
-    rules = [Dict("kind" => kind, "gclip" => clip) for kind in sort!(collect(keys(RULES))) for clip in (0.0, 1.0)]
+    rules = [
+        Dict("kind" => kind, "gclip" => clip, "clip_value" => clip, "clip_norm" => clip, "weight_decay" => clip, "accumulate" => 1 + Int(clip))
+        for kind in sort!(collect(keys(RULES))) for clip in (0.0, 1.0)
+    ]
     for rule in rules
         rehearse_loss((s, p, y) -> step!(s, "cross_entropy", p, y; rank=1), rule; labels=true)
     end

@@ -83,9 +83,11 @@ function check(e::Epoch)
     e.order === nothing || length(e.order) == e.samples || throw(PlanError("an order of $(length(e.order)) for $(e.samples) samples"))
 end
 
-"""    run_epoch!(session, program, epoch, train, finite, watch) -> EpochReport: one pass."""
-function run_epoch!(s::Session, p::Program, e::Epoch, train::Bool, finite::Bool, watch::Watch)
+"""    run_epoch!(session, program, epoch, train, finite, watch, rates) -> EpochReport: one pass; `rates` holds a learning rate per batch."""
+function run_epoch!(s::Session, p::Program, e::Epoch, train::Bool, finite::Bool, watch::Watch, rates::Union{Nothing,Vector{Float64}}=nothing)
     check(e)
+    rates === nothing || length(rates) == cld(e.samples, e.batch) || throw(PlanError("$(length(rates)) learning rates"))
+    empty!(s.gathered)
     parts, taken = Any[dynamic(Samples)(a) for a in e.arrays], Vector{Any}(undef, length(e.arrays))
     count = cld(e.samples, e.batch)
     values, counts = Matrix{Float64}(undef, length(p.plan.outputs), count), Vector{Int64}(undef, count)
@@ -99,7 +101,8 @@ function run_epoch!(s::Session, p::Program, e::Epoch, train::Bool, finite::Bool,
             for i in eachindex(parts)
                 taken[i] = dynamic(gather!)(parts[i], e.order, from, n)
             end
-            if !one_step!(s, p, taken, train, finite, numbers)
+            s.rate = rates === nothing ? s.rule.lr : rates[done+1]
+            if !one_step!(s, p, taken, n, train, finite, numbers)
                 failed, s.failed = done + 1, copies(taken)
                 break
             end
@@ -109,6 +112,7 @@ function run_epoch!(s::Session, p::Program, e::Epoch, train::Bool, finite::Bool,
             stopped = tell(watch, done, numbers)
             done % 16 == 0 && (allocated = pace(allocated))
         end
+        failed == 0 && apply_gathered!(s)
     finally
         mode.training = false
     end

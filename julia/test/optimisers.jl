@@ -1,12 +1,14 @@
 # Every optimiser, ten steps along changing gradients, against its formula written out.
 
-function by_formula(kind, p, gs; clip=0.0)
+function by_formula(kind, p, gs; clip=0.0, value=0.0, decay=0.0, rate=nothing)
     d = (; (Symbol(k) => v for (k, v) in P.DEFAULTS[kind])...)
-    lr = d.lr
+    lr = rate === nothing ? d.lr : rate
     a, b = zero(p), zero(p)
     for (k, g) in enumerate(gs)
+        value > 0 && (g = clamp.(g, -value, value))
         norm = sqrt(sum(abs2, g))
         clip > 0 && norm > clip && (g = g * clip / norm)
+        kind == "adamw" || (g = g + decay * p)
         if kind == "sgd"
             p = p - lr * g
         elseif kind == "momentum"
@@ -41,13 +43,15 @@ function by_formula(kind, p, gs; clip=0.0)
     return p
 end
 
-for kind in keys(P.RULES), clip in (0.0, 0.7)
+for kind in keys(P.RULES), (clip, value, decay, rate) in ((0.0, 0.0, 0.0, nothing), (0.7, 0.0, 0.0, nothing), (0.7, 0.4, 0.2, 0.03))
     random = Xoshiro(3)
     p, gs = randn(random, 6), [randn(random, 6) for _ in 1:10]
-    rule, q = P.optimiser(kind, Dict("gclip" => clip)), copy(p)
+    options = Dict("gclip" => clip, "clip_value" => value)
+    kind == "adamw" || (options["weight_decay"] = decay)
+    rule, q = P.optimiser(kind, options), copy(p)
     slots = Vector{Float64}[zeros(6) for _ in P.slot_names(rule)]
-    foreach(((k, g),) -> P.update!(rule, q, copy(g), slots, k), enumerate(gs))
-    @test q ≈ by_formula(kind, p, gs; clip) rtol = 1e-10
+    foreach(((k, g),) -> P.update!(rule, q, copy(g), slots, k, rate === nothing ? rule.lr : rate), enumerate(gs))
+    @test q ≈ by_formula(kind, p, gs; clip, value, decay, rate) rtol = 1e-10
 end
 @test P.read_optimiser(Dict{String,Any}("kind" => "adam", "lr" => 0.5)).lr == 0.5
 @test_throws P.PlanError P.read_optimiser(Dict{String,Any}("kind" => "nothing"))

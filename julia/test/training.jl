@@ -60,7 +60,7 @@ end
     values, _, failed, _ = epoch(s, m, x, y; finite=false)
     @test failed == 0 && size(values, 2) == 3 && all(v -> all(isnan, v), Base.values(m.parameters))
     numbers = zeros(2)
-    bad = !P.one_step!(s, P.program(m.handle, m.id), Any[x, y], true, true, numbers)
+    bad = !P.one_step!(s, P.program(m.handle, m.id), Any[x, y], 7, true, true, numbers)
     @test bad && isnan(numbers[1])
 end
 
@@ -103,4 +103,21 @@ end
     P.drop_program!(m.handle, m.id)
     @test_throws P.PlanError outputs(m, x, y)
     @test_throws P.PlanError P.read_plan("{\"format\": 2}")
+end
+
+@testset "several minibatches make one update" begin
+    m, x, y = regression()
+    before = Dict(k => copy(v) for (k, v) in m.parameters)
+    s = P.Session(m.handle, P.optimiser("sgd", Dict("lr" => 0.1, "accumulate" => 3.0)), String[])
+    epoch(s, m, x, y)
+    together = Dict(k => copy(v) for (k, v) in m.parameters)
+    @test s.steps == 1 && s.gathered.count == 0
+    foreach(k -> copyto!(m.parameters[k], before[k]), keys(before))
+    one = P.Session(m.handle, P.optimiser("sgd", Dict("lr" => 0.1)), String[])
+    epoch(one, m, x, y; batch=7)
+    @test all(k -> together[k] ≈ m.parameters[k], keys(before)) && any(k -> !(together[k] ≈ before[k]), keys(before))
+    rates = [0.1, 0.2, 0.4]
+    P.run_epoch!(one, P.program(m.handle, m.id), P.Epoch(Any[x, y], 7, nothing, 3), true, true, P.Watch(), rates)
+    @test one.rate == 0.4
+    @test_throws P.PlanError P.run_epoch!(one, P.program(m.handle, m.id), P.Epoch(Any[x, y], 7, nothing, 3), true, true, P.Watch(), rates[1:2])
 end

@@ -28,15 +28,17 @@ def wanted(name: str | None = None) -> str:
     return name or config.get_context().backend or os.environ.get(VARIABLE) or AUTO
 
 
-def get_backend(name: str | None = None, *, device: str = "cpu", plan: Plan | None = None) -> Backend:
+def get_backend(
+    name: str | None = None, *, device: str = "cpu", precision: str | None = None, plan: Plan | None = None
+) -> Backend:  # fmt: skip
     """The backend `name`, or that of set_context, or of the variable PYPHOTON_BACKEND, or the first that can run here.
 
-    "auto" stands for the last: the first that is installed, starts, has the `device` and knows every step of the `plan`. The
-    engine is started. Errors: UnknownName; BackendMissing with what to install.
+    "auto" stands for the last: the first that is installed, starts, has the `device` and the `precision`, and knows every step
+    of the `plan`. The engine is started. Errors: UnknownName; BackendMissing with what to install.
     """
     asked, known = wanted(name), backends()
     if asked == AUTO:
-        return _first(known.values(), device, plan)
+        return _first(known.values(), device, precision, plan)
     if asked not in known:
         raise UnknownName("backend", "a backend", repr(asked), near(asked, [*known, AUTO]))
     reason = known[asked].missing()
@@ -46,12 +48,12 @@ def get_backend(name: str | None = None, *, device: str = "cpu", plan: Plan | No
     return known[asked]
 
 
-def _first(known: Iterable[Backend], device: str, plan: Plan | None) -> Backend:
+def _first(known: Iterable[Backend], device: str, precision: str | None, plan: Plan | None) -> Backend:
     """The first backend that can; of one that is installed and cannot, it is said once why."""
     able = [b for b in known if not b.missing()]
     refusals: list[tuple[str, str]] = []
     for backend in able:
-        reason = _refusal(backend, device, plan)
+        reason = _refusal(backend, device, precision, plan)
         if not reason:
             for name, said in refusals:
                 _say_once(f"{name} is not used, {backend.name} is. {said}")
@@ -60,7 +62,9 @@ def _first(known: Iterable[Backend], device: str, plan: Plan | None) -> Backend:
     return able[0]  # which says why it cannot, when it is used
 
 
-def _refusal(backend: Backend, device: str, plan: Plan | None) -> str:
+def _refusal(backend: Backend, device: str, precision: str | None, plan: Plan | None) -> str:
+    if precision is not None and precision not in backend.precisions:
+        return f"It has no mixed precision {precision}."
     try:
         if plan is not None:
             check_supported(backend, plan)
@@ -88,4 +92,15 @@ def check_supported(backend: Backend, plan: Plan) -> None:
             raise Unsupported(f"{step.path} {step.op}".strip(), f"a step that backend {backend.name} knows", step.op, hint)
 
 
-__all__ = ["Backend", "backends", "check_supported", "get_backend", "wanted"]
+def check_precision(backend: Backend, precision: str | None) -> None:
+    """Errors: UnknownName, Unsupported for a mixed precision that there is not, or not here."""
+    if precision is None or precision in backend.precisions:
+        return
+    known = sorted({p for b in backends().values() for p in b.precisions})
+    if precision not in known:
+        raise UnknownName("precision", "None or a mixed precision", repr(precision), near(precision, known))
+    able = [b.name for b in backends().values() if precision in b.precisions]
+    raise Unsupported("precision", f"one that backend {backend.name} has", repr(precision), f"Use backend={' or '.join(map(repr, able))}.")
+
+
+__all__ = ["Backend", "backends", "check_precision", "check_supported", "get_backend", "wanted"]

@@ -63,14 +63,22 @@ Hook: TypeAlias = Callable[[int, tuple[float, ...]], bool]
 """Called with the steps done and the last values; True ends the epoch after the running batch."""
 
 
+Rates: TypeAlias = Callable[[int], float]
+"""The learning rate of each minibatch of an epoch, counted from 0."""
+
+
 class Session(Protocol):
     """Training: parameters, an optimiser and its state."""
 
     def epoch(
         self, data: Batches, *, train: bool, every: int = 0, hook: Hook | None = None,
-        interrupt: Any = None, finite: bool = True,
+        interrupt: Any = None, finite: bool = True, rates: Rates | None = None,
     ) -> Report:  # fmt: skip
-        """One pass. `hook` is called every `every` steps; `interrupt[0]` is looked at after each batch; `finite` ends at a loss that is not."""
+        """One pass. `hook` is called every `every` steps; `interrupt[0]` is looked at after each batch; `finite` ends at a loss that is not.
+
+        `rates` gives the learning rates (the optimiser's own when None). However the pass ends but by an error or a loss that is
+        not finite, gradients that still wait for more minibatches (`accumulate`) are applied.
+        """
         ...
 
     def gradient(self, plan: Plan, arrays: tuple[Array, ...]) -> tuple[tuple[float, ...], dict[str, Array], tuple[Array | None, ...]]:
@@ -111,6 +119,8 @@ class Backend(Protocol):
 
     name: str
     priority: int
+    precisions: frozenset[str]
+    """The halved types that it can compute in: mixed precision."""
 
     @property
     def supports(self) -> frozenset[str]:
@@ -133,6 +143,6 @@ class Backend(Protocol):
         """Engine, version and device in a few words, for people."""
         ...
 
-    def module(self, parameters: Mapping[str, Array], *, roles: Mapping[str, str], device: str, seed: int) -> Module:
-        """Take parameters (in place on the CPU)."""
+    def module(self, parameters: Mapping[str, Array], *, roles: Mapping[str, str], device: str, seed: int, precision: str | None = None) -> Module:
+        """Take parameters (in place on the CPU). `precision`, one of `precisions`: what steps compute in, where that is good enough."""
         ...

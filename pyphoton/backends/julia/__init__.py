@@ -14,6 +14,7 @@ class JuliaBackend:
 
     name = "julia"
     priority = 30
+    precisions: frozenset[str] = frozenset()
     supports = frozenset(
         """
         neg abs exp log sqrt square sin cos sign round tanh sigmoid relu softplus gelu swish selu elu leaky_relu clip softmax
@@ -44,7 +45,7 @@ class JuliaBackend:
 
         return start().describe()
 
-    def module(self, parameters: Mapping[str, Any], *, roles: Mapping[str, str], device: str, seed: int) -> Module:
+    def module(self, parameters: Mapping[str, Any], *, roles: Mapping[str, str], device: str, seed: int, precision: str | None = None) -> Module:
         """Parameters, used in place: Julia's arrays lie over the NumPy arrays' memory."""
         from pyphoton.backends.julia.module import JuliaModule
 

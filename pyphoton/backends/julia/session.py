@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pyphoton.backends.base import Batches, Hook, Report, Stream, Whole
+from pyphoton.backends.base import Batches, Hook, Rates, Report, Stream, Whole
 from pyphoton.backends.julia import bridge
 from pyphoton.backends.julia.module import JuliaModule
 from pyphoton.optimisers import Optimiser
@@ -24,27 +24,33 @@ class JuliaSession:
 
     def __init__(self, module: JuliaModule, optimiser: Optimiser, frozen: frozenset[str]) -> None:
         self.module, self.runtime = module, module.runtime
-        described = {"kind": type(optimiser).__name__.lower(), **optimiser.arguments()}
+        numbers = {name: value for name, value in optimiser.arguments().items() if name != "schedule"}
+        described = {"kind": type(optimiser).__name__.lower(), **numbers}
+        self.accumulates = optimiser.accumulate > 1
         self.number: int = self.runtime.ask("open_session", module=module.number, optimiser=described, frozen=sorted(frozen))
         weakref.finalize(self, self.runtime.later, "close", number=self.number)
 
     def epoch(
         self, data: Batches, *, train: bool, every: int = 0, hook: Hook | None = None,
-        interrupt: Any = None, finite: bool = True,
+        interrupt: Any = None, finite: bool = True, rates: Rates | None = None,
     ) -> Report:  # fmt: skip
         """One pass over the data."""
         if isinstance(data, Stream):
-            return self._stream(data, train, every, hook, interrupt, finite)
-        return self._whole(data, train, every, hook, interrupt, finite)
+            return self._stream(data, train, every, hook, interrupt, finite, rates)
+        return self._whole(data, train, every, hook, interrupt, finite, rates)
 
-    def _whole(self, data: Whole, train: bool, every: int, hook: Hook | None, interrupt: Any, finite: bool) -> Report:
+    def _whole(
+        self, data: Whole, train: bool, every: int, hook: Hook | None, interrupt: Any, finite: bool, rates: Rates | None
+    ) -> Report:  # fmt: skip
         held = tuple(map(bridge.dense, data.arrays))
         order = None if data.order is None else np.ascontiguousarray(data.order, dtype="int64")
+        listed = None if rates is None else np.array([rates(k) for k in range(data.count)], dtype="float64")
         listener = _Listener(hook) if hook is not None and every else None
         found = self.runtime.ask(
             "epoch", session=self.number, plan=self.module.plan(data.plan), arrays=bridge.described(held), samples=data.samples,
             order=None if order is None else order.ctypes.data, batch=data.batch_size, train=train, finite=finite,
             every=every, hook=listener and listener.address, poll=POLL, interrupt=None if interrupt is None else interrupt.ctypes.data,
+            rates=None if listed is None else listed.ctypes.data,
         )  # fmt: skip
         values, samples = bridge.copied(found["values"]), bridge.copied(found["samples"])
         failed = None if found["failed"] is None else (data.plan, tuple(map(bridge.copied, found["failed"])))
@@ -52,15 +58,18 @@ class JuliaSession:
             listener.reraise()
         return Report(values, samples, failed, bool(found["stopped"]) and len(values) != data.count)
 
-    def _stream(self, data: Stream, train: bool, every: int, hook: Hook | None, interrupt: Any, finite: bool) -> Report:
+    def _stream(
+        self, data: Stream, train: bool, every: int, hook: Hook | None, interrupt: Any, finite: bool, rates: Rates | None
+    ) -> Report:  # fmt: skip
         rows: list[tuple[float, ...]] = []
         samples: list[int] = []
         failed, stopped = None, False
         for plan, arrays, count in data.batches:
             held = tuple(map(bridge.dense, arrays))
             done = self.runtime.ask(
-                "step", session=self.number, plan=self.module.plan(plan), arrays=bridge.described(held), train=train, finite=finite
-            )
+                "step", session=self.number, plan=self.module.plan(plan), arrays=bridge.described(held), samples=count, train=train,
+                finite=finite, begins=not rows, rate=None if rates is None else rates(len(rows)),
+            )  # fmt: skip
             if done["failed"]:
                 failed = plan, held
                 break
@@ -70,6 +79,8 @@ class JuliaSession:
             if asked or (interrupt is not None and interrupt[0]):
                 stopped = len(rows) != data.count
                 break
+        if train and failed is None and self.accumulates:
+            self.runtime.ask("finish", session=self.number)
         return Report(np.array(rows, dtype="float64"), np.array(samples, dtype="int64"), failed, stopped)
 
     def gradient(self, plan: Plan, arrays: tuple[Any, ...]) -> tuple[tuple[float, ...], dict[str, Any], tuple[Any, ...]]:

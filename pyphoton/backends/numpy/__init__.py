@@ -15,6 +15,7 @@ class NumpyBackend:
 
     name = "numpy"
     priority = 10
+    precisions: frozenset[str] = frozenset()
 
     @property
     def supports(self) -> frozenset[str]:
@@ -38,7 +39,7 @@ class NumpyBackend:
         """For people."""
         return f"NumPy {np.__version__}, prediction only"
 
-    def module(self, parameters: Mapping[str, Any], *, roles: Mapping[str, str], device: str, seed: int) -> Module:
+    def module(self, parameters: Mapping[str, Any], *, roles: Mapping[str, str], device: str, seed: int, precision: str | None = None) -> Module:
         """Parameters, used in place."""
         from pyphoton.backends.numpy.run import NumpyModule
 

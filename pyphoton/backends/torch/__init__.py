@@ -14,6 +14,7 @@ class TorchBackend:
 
     name = "torch"
     priority = 20
+    precisions = frozenset({"bfloat16", "float16"})
 
     @property
     def supports(self) -> frozenset[str]:
@@ -41,11 +42,11 @@ class TorchBackend:
 
         return f"torch {torch.__version__}"
 
-    def module(self, parameters: Mapping[str, Any], *, roles: Mapping[str, str], device: str, seed: int) -> Module:
+    def module(self, parameters: Mapping[str, Any], *, roles: Mapping[str, str], device: str, seed: int, precision: str | None = None) -> Module:
         """Parameters, used in place on the CPU, copied to another device."""
         from pyphoton.backends.torch.module import TorchModule
 
-        return TorchModule(parameters, roles, device, seed)
+        return TorchModule(parameters, roles, device, seed, precision)
 
 
 BACKEND = TorchBackend()

@@ -13,6 +13,7 @@ from pyphoton import parameters
 from pyphoton.backends.numpy.run import nested
 from pyphoton.backends.torch.exchange import to_numpy, to_torch
 from pyphoton.backends.torch.lower import Mode, lower
+from pyphoton.backends.torch.precision import HALVES, Precision
 from pyphoton.data.arrays import outside
 from pyphoton.errors import note
 from pyphoton.plan import Plan, Step
@@ -65,8 +66,9 @@ class Program:
 class Parameters:
     """Parameters as torch tensors, on the CPU over the NumPy arrays themselves; and the programs that use them."""
 
-    def __init__(self, values: Mapping[str, Any], roles: Mapping[str, str], device: str, seed: int) -> None:
+    def __init__(self, values: Mapping[str, Any], roles: Mapping[str, str], device: str, seed: int, precision: str | None = None) -> None:
         self.device = torch.device(device)
+        self.precision = Precision(precision, self.device)
         self.host = dict(values)
         self.tensors = {path: to_torch(v, self.device) for path, v in values.items()}
         self.weights = {path for path, role in roles.items() if role == "weight"}
@@ -92,11 +94,11 @@ class Parameters:
         """The plan's outputs as NumPy arrays."""
         self.pull()
         self.mode.training = training
-        with torch.inference_mode():
+        with torch.inference_mode(), self.precision():
             result = self.program(plan)(self.tensors_of(arrays))
         if training:
             self.push()
-        return tuple(to_numpy(r) if isinstance(r, Tensor) else np.asarray(r) for r in result)
+        return tuple(_whole_precision(r) if isinstance(r, Tensor) else np.asarray(r) for r in result)
 
     def read(self) -> dict[str, Any]:
         """The parameters; views on the CPU."""
@@ -120,6 +122,10 @@ class Parameters:
         if self.device.type != "cpu" and self.seen != parameters.changes():
             self.seen = parameters.changes()
             self.write(self.host)
+
+
+def _whole_precision(r: Tensor) -> Any:
+    return to_numpy(r.float() if r.dtype in HALVES.values() else r)
 
 
 def _count(plan: Plan) -> int:

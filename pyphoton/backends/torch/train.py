@@ -1,24 +1,25 @@
-"""Training with torch: the epoch loop, and the optimisers' updates.
+"""Training with torch: the epoch loop.
 
 What makes it faster than the loop that everybody writes: samples are gathered a few megabytes at a time and batches
-are slices of that; gradients come from `autograd.grad` (nothing to set to zero); one fused call updates all
-parameters where torch has one, and otherwise the optimiser's own plan runs on each.
+are slices of that; gradients come from `autograd.grad` (nothing to set to zero); `update.py` changes all parameters in
+one fused call where torch has one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
 
-from pyphoton.backends.base import Batches, Hook, Report, Whole
+from pyphoton.backends.base import Batches, Hook, Rates, Report, Whole
 from pyphoton.backends.torch.exchange import to_numpy, to_torch
 from pyphoton.backends.torch.program import Parameters, Program
+from pyphoton.backends.torch.update import Gathered, clip_together, updater
 from pyphoton.errors import ShapeError, TraceError
-from pyphoton.optimisers import SGD, Adam, AdamW, Optimiser, update_plan
+from pyphoton.optimisers import Optimiser
 from pyphoton.plan import Plan
 
 Tensor = torch.Tensor
@@ -32,15 +33,18 @@ class TorchSession:
     def __init__(self, module: Parameters, optimiser: Optimiser, frozen: frozenset[str]) -> None:
         self.module, self.optimiser, self.frozen = module, optimiser, frozen
         self.step = 0
+        self.rate = optimiser.lr
         self.slots: dict[str, dict[str, Tensor]] = {}
-        self.update = _updater(optimiser, module)
+        self.update = updater(optimiser, module)
+        self.gathered = Gathered()
 
     def epoch(
         self, data: Batches, *, train: bool, every: int = 0, hook: Hook | None = None,
-        interrupt: Any = None, finite: bool = True,
+        interrupt: Any = None, finite: bool = True, rates: Rates | None = None,
     ) -> Report:  # fmt: skip
         """One pass over the data."""
         self.module.pull()
+        self.gathered.clear()
         rows: list[Any] = []
         samples: list[int] = []
         failed: tuple[Plan, tuple[Any, ...]] | None = None
@@ -49,18 +53,20 @@ class TorchSession:
         try:
             for plan, arrays, count in self._batches(data):
                 values = one(plan, arrays)
-                if values is None:
-                    if finite:
-                        failed = plan, tuple(to_numpy(t) for t in arrays)
-                        break
-                    values = self.last
-                    self.apply()
+                if finite and train and not abs(values[0]) < float("inf"):
+                    failed = plan, tuple(to_numpy(t) for t in arrays)
+                    break
+                if train:
+                    self.rate = self.optimiser.lr if rates is None else rates(len(rows))
+                    self._take(count)
                 rows.append(values)
                 samples.append(count)
                 asked = every and len(rows) % every == 0 and hook is not None and hook(len(rows), values)
                 if asked or (interrupt is not None and interrupt[0]):
                     stopped = len(rows) != data.count
                     break
+            if train and failed is None:
+                self._apply_gathered()
         finally:
             self.module.mode.training = False
             if train:
@@ -84,31 +90,44 @@ class TorchSession:
                 high = min(low + size, here)
                 yield data.plan, tuple([a[low:high] for a in part]), high - low
 
-    def _train(self, plan: Plan, arrays: tuple[Tensor, ...]) -> tuple[float, ...] | None:
-        """The step's values; None, with nothing updated, when the loss is not finite."""
+    def _train(self, plan: Plan, arrays: tuple[Tensor, ...]) -> tuple[float, ...]:
+        """The step's values; its gradients are `pending`."""
         program = self.module.program(plan)
         self.module.mode.training = True
-        outputs = program(arrays)
         names = self._trained(program)
         weights = [self.module.tensors[n] for n in names]
-        gradients = torch.autograd.grad(_loss(outputs[0]), weights, allow_unused=True) if names else ()
-        self.last = tuple([v.item() if isinstance(v, Tensor) else float(v) for v in outputs])
-        self.pending = names, weights, gradients
-        if not abs(self.last[0]) < float("inf"):
-            return None
-        self.apply()
-        return self.last
+        with self.module.precision():
+            outputs = program(arrays)
+        self.pending = names, self.module.precision.gradients(_loss(outputs[0]), weights) if names else ()
+        return tuple([v.item() if isinstance(v, Tensor) else float(v) for v in outputs])
 
-    def apply(self) -> None:
-        """Update the parameters with the gradients of the last step."""
-        names, weights, gradients = self.pending
+    def _take(self, samples: int) -> None:
+        """Update with the pending gradients, or gather them until there are enough."""
+        names, gradients = self.pending
+        if gradients is None:  # too large for float16: this minibatch is left out
+            return
+        if self.optimiser.accumulate == 1:
+            self._apply(names, gradients)
+        elif self.gathered.add(names, gradients, samples) == self.optimiser.accumulate:
+            self._apply_gathered()
+
+    def _apply_gathered(self) -> None:
+        if self.gathered.count:
+            self._apply(*self.gathered.means())
+            self.gathered.clear()
+
+    def _apply(self, names: list[str], gradients: Any) -> None:
+        """Update the parameters."""
         self.step += 1
         if any(g is None for g in gradients):
-            used = [i for i, g in enumerate(gradients) if g is not None]
-            names, weights, gradients = [names[i] for i in used], [weights[i] for i in used], tuple(gradients[i] for i in used)
-        if gradients:
-            with torch.no_grad():  # fused updates walk memory, so a gradient has to lie as its parameter does
-                self.update(self, names, weights, [g.contiguous() for g in gradients])
+            names, gradients = [n for n, g in zip(names, gradients, strict=True) if g is not None], [g for g in gradients if g is not None]
+        if not gradients:
+            return
+        weights = [self.module.tensors[n] for n in names]
+        with torch.no_grad():  # fused updates walk memory, so a gradient has to lie as its parameter does
+            dense = [g.contiguous() for g in gradients]
+            clip_together(dense, self.optimiser.clip_norm)
+            self.update(self, names, weights, dense)
 
     def _trained(self, program: Program) -> list[str]:
         found = program.trained
@@ -119,7 +138,7 @@ class TorchSession:
 
     def _evaluate(self, plan: Plan, arrays: tuple[Tensor, ...]) -> tuple[float, ...]:
         self.module.mode.training = False
-        with torch.inference_mode():
+        with torch.inference_mode(), self.module.precision():
             return tuple([float(v) for v in self.module.program(plan)(arrays)])
 
     def gradient(self, plan: Plan, arrays: tuple[Any, ...]) -> tuple[tuple[float, ...], dict[str, Any], tuple[Any, ...]]:
@@ -130,7 +149,8 @@ class TorchSession:
         names = self._trained(program)
         wanted = [self.module.tensors[n] for n in names] + [t for t in inputs if t.requires_grad]
         with self._unchanged(program):
-            outputs = program(inputs)
+            with self.module.precision():
+                outputs = program(inputs)
             found = torch.autograd.grad(_loss(outputs[0]), wanted, allow_unused=True)
         arrays_ = [to_numpy(torch.zeros_like(w) if g is None else g) for w, g in zip(wanted, found, strict=True)]
         rest = iter(arrays_[len(names) :])
@@ -155,7 +175,7 @@ class TorchSession:
     def state(self) -> dict[str, Any]:
         """Step, slots, and the state of the random numbers. Views, where they can be."""
         slots = {f"{path}/{slot}": to_numpy(t) for path, own in self.slots.items() for slot, t in own.items()}
-        return {"step": np.array(self.step), "random": self.module.mode.random.get_state().numpy(), **slots}
+        return {"step": np.array(self.step), "random": self.module.mode.random.get_state().numpy(), **self.module.precision.state(), **slots}
 
     def load(self, state: Mapping[str, Any]) -> None:
         """Go on from a state."""
@@ -164,6 +184,7 @@ class TorchSession:
             if "/" in name:
                 path, slot = name.rsplit("/", 1)
                 self.slots.setdefault(path, {})[slot] = to_torch(np.array(value), self.module.device)
+        self.module.precision.load(state)
         if "random" in state:
             self.module.mode.random.set_state(torch.from_numpy(np.array(state["random"])))
 
@@ -183,57 +204,3 @@ def _loss(value: Any) -> Tensor:
     if value.numel() != 1:
         raise ShapeError("loss", "one number for the batch", f"shape {tuple(value.shape)}", "Reduce it: .mean().")
     return value
-
-
-Update = Callable[[TorchSession, list[str], list[Tensor], Any], None]
-
-
-def _updater(optimiser: Optimiser, module: Parameters) -> Update:
-    """One fused call for all parameters where torch has one, else the optimiser's own plan for each."""
-    if type(optimiser) in (Adam, AdamW) and not optimiser.gclip and hasattr(torch, "_fused_adam_"):
-        return _fused_adam(optimiser, module)  # type: ignore[arg-type]
-    if type(optimiser) is SGD and not optimiser.gclip:
-        return _foreach_sgd
-    return _planned(optimiser, module)
-
-
-def _fused_adam(optimiser: Adam, module: Parameters) -> Update:
-    fused = torch._fused_adamw_ if isinstance(optimiser, AdamW) else torch._fused_adam_
-    o, decay = optimiser, getattr(optimiser, "weight_decay", 0.0)
-    step = torch.zeros((), device=module.device)
-
-    def update(session: TorchSession, names: list[str], weights: list[Tensor], gradients: Any) -> None:
-        slots = [session.slots_of(n, w) for n, w in zip(names, weights, strict=True)]
-        step.fill_(session.step)
-        fused(
-            weights, gradients, [s["mean"] for s in slots], [s["square_mean"] for s in slots], [],
-            [step] * len(weights), lr=o.lr, beta1=o.beta1, beta2=o.beta2, weight_decay=decay, eps=o.eps,
-            amsgrad=False, maximize=False,
-        )  # fmt: skip
-
-    return update
-
-
-def _foreach_sgd(session: TorchSession, names: list[str], weights: list[Tensor], gradients: Any) -> None:
-    torch._foreach_add_(weights, gradients, alpha=-session.optimiser.lr)
-
-
-def _planned(optimiser: Optimiser, module: Parameters) -> Update:
-    programs: dict[str, Program] = {}
-
-    def update(session: TorchSession, names: list[str], weights: list[Tensor], gradients: Any) -> None:
-        numbers = optimiser.numbers(session.step)
-        k = tuple(numbers[name] for name in sorted(numbers))
-        for name, weight, gradient in zip(names, weights, gradients, strict=True):
-            dtype = str(weight.dtype).removeprefix("torch.")
-            program = programs.get(dtype)
-            if program is None:
-                program = programs[dtype] = Program(update_plan(optimiser, dtype), {}, module.mode, module.device)
-            slots = session.slots_of(name, weight)
-            inputs: tuple[Any, ...] = (weight, gradient, *slots.values(), *k)
-            new, *states = program(inputs)
-            weight.copy_(new)
-            for slot, value in zip(slots.values(), states, strict=True):
-                slot.copy_(value)
-
-    return update
