@@ -55,6 +55,10 @@ _NAMES = {
     "plan": ("Plan",),
     "plots": ("plot_history", "plot_mistakes", "plot_model"),
     "saving": ("load", "save"),
+    "schedules": (
+        "CosineDecay", "ExponentialDecay", "InverseTimeDecay", "LambdaSchedule", "MultiStepDecay", "OneCycle",
+        "ReduceOnPlateau", "Schedule", "StepDecay", "WarmUp",
+    ),
     "stopping": ("stop",),
     "table": ("summary",),
     "tensor": ("Tensor",),

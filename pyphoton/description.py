@@ -48,7 +48,7 @@ class Description:
             return f"{type(self).__name__}()"
         shown: list[str] = []
         keyword = False
-        for field in dataclasses.fields(self):
+        for field in sorted(dataclasses.fields(self), key=lambda f: f.kw_only):
             value = getattr(self, field.name)
             if not field.init or _is_default(field, value):
                 keyword = True

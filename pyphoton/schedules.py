@@ -53,7 +53,7 @@ class Schedule(Description):
 
 @description
 class StepDecay(Schedule):
-    """lr gamma^(t // every)."""
+    """lr gamma^(t // every): stairs of equal length."""
 
     every: int
     gamma: float = 0.1
@@ -89,7 +89,7 @@ class MultiStepDecay(Schedule):
 
 @description
 class ExponentialDecay(Schedule):
-    """lr gamma^t."""
+    """lr gamma^t: the same share of the rate is left each time."""
 
     gamma: float
 

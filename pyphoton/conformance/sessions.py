@@ -13,7 +13,7 @@ from pyphoton import layers as L
 from pyphoton.backends.base import Report, Stream, Whole
 from pyphoton.conformance.cases import CASES, OPTIMISERS, Case, floats
 from pyphoton.conformance.problem import Problem, difference, largest, numeric_gradient
-from pyphoton.optimisers import SGD, Adam, Optimiser
+from pyphoton.optimisers import SGD, Adam, Optimiser, clipped_together
 
 EXACT, CLOSE = 1e-12, 1e-6
 
@@ -73,7 +73,8 @@ def _optimiser(key: str) -> Check:
         values = task.problem.copies()
         slots = {path: {s: np.zeros_like(v) for s in optimiser.slots} for path, v in values.items()}
         for step in range(1, 11):
-            for path, g in numeric_gradient(task.problem, task.plan, task.arrays, values, sorted(values)).items():
+            found = numeric_gradient(task.problem, task.plan, task.arrays, values, sorted(values))
+            for path, g in zip(found, clipped_together(list(found.values()), optimiser.clip_norm), strict=True):
                 values[path], slots[path] = optimiser.update(values[path], g, slots[path], optimiser.numbers(step))
         yield Found("", largest(task.module.read(), values), CLOSE)
 
@@ -91,6 +92,49 @@ def _order(name: str, device: str) -> Iterator[Found]:
         yield _yes(f"samples of a whole data set{text}", list(got.samples) == [3, 3, 1] == list(want.samples), str(got.samples))
         yield Found(f"losses of a whole data set{text}", difference(got.values, want.values), EXACT)
         yield Found(f"parameters after a whole data set{text}", largest(one.module.read(), other.module.read()), EXACT)
+
+
+def _rates(name: str, device: str) -> Iterator[Found]:
+    """Rates given for each minibatch are those of sessions with these rates; the next epoch has the optimiser's own again."""
+    steps = (0.3, 0.0, 0.02)
+    for text, form in (("a stream", _Task.batches), ("a whole data set", partial(_Task.whole, order=None))):
+        one, other = _Task(name, device), _Task(name, device)
+        session = one.session(SGD(0.1))
+        session.epoch(one.batches(3) if text == "a stream" else form(one), train=True, rates=steps.__getitem__)
+        session.epoch(one.batches(1), train=True)
+        cut = list(other.batches(3).batches) if text == "a stream" else [(other.plan, tuple(a[i : i + 3] for a in other.arrays), 3) for i in (0, 3, 6)]
+        for rate, batch in zip((*steps, 0.1), (*cut, *other.batches(1).batches), strict=True):
+            other.session(SGD(rate)).epoch(Stream([batch]), train=True)
+        yield Found(f"rates of {text}", largest(one.module.read(), other.module.read()), EXACT)
+
+
+def _accumulated(name: str, device: str) -> Iterator[Found]:
+    """Minibatches of 3, 3 and 1 samples make the update of all 7; an incomplete group makes one at the end, also of an epoch that was ended."""
+    one, other = _Task(name, device), _Task(name, device)
+    session = one.session(Adam(0.1, accumulate=3, clip_norm=0.5))
+    session.epoch(one.whole(None), train=True)
+    other.session(Adam(0.1, clip_norm=0.5)).epoch(Stream([(other.plan, other.arrays, 7)]), train=True)
+    yield Found("three minibatches are one update", largest(one.module.read(), other.module.read()), EXACT)
+    yield _yes("which is counted once", int(session.state()["step"]) == 1, str(session.state()["step"]))
+    one, other = _Task(name, device), _Task(name, device)
+    session = one.session(SGD(0.1, accumulate=2))
+    session.epoch(one.whole(None), train=True)
+    want = other.session(SGD(0.1))
+    for rows in (slice(0, 6), slice(6, 7)):
+        want.epoch(Stream([(other.plan, tuple(a[rows] for a in other.arrays), 6)]), train=True)
+    yield Found("what is left makes an update", largest(one.module.read(), other.module.read()), EXACT)
+    one, other = _Task(name, device), _Task(name, device)
+    session = one.session(SGD(0.1, accumulate=3))
+    session.epoch(one.batches(4), train=True, interrupt=np.ones(1, "uint8"))
+    other.session(SGD(0.1)).epoch(other.batches(1), train=True)
+    yield Found("so does what an interrupted epoch leaves", largest(one.module.read(), other.module.read()), EXACT)
+    before = one.snapshot()
+    broken = (one.plan, tuple(np.full_like(a, np.nan) for a in one.arrays), 7)
+    session.epoch(Stream([*one.batches(1).batches, broken]), train=True)
+    yield Found("a failed one leaves nothing", largest(one.module.read(), before), 0.0)
+    session.epoch(one.batches(1), train=True)
+    other.session(SGD(0.1)).epoch(other.batches(1), train=True)
+    yield Found("and nothing for the next epoch", largest(one.module.read(), other.module.read()), EXACT)
 
 
 def _evaluation(name: str, device: str) -> Iterator[Found]:
@@ -235,7 +279,7 @@ def _recurrent_dropout(name: str, device: str) -> Iterator[Found]:
 
 SESSIONS: dict[str, Check] = {
     **{f"ten steps of {key}": _optimiser(key) for key in OPTIMISERS},
-    "order": _order, "evaluation": _evaluation, "hook": _hook, "interrupt": _interrupt, "not finite": _not_finite,
+    "order": _order, "rates": _rates, "accumulated": _accumulated, "evaluation": _evaluation, "hook": _hook, "interrupt": _interrupt, "not finite": _not_finite,
     "frozen": _frozen, "gradient changes nothing": _gradient_changes_nothing, "resumed": _resumed, "in place": _in_place,
     "dropout": _dropout, "recurrent dropout": _recurrent_dropout,
 }  # fmt: skip

@@ -163,6 +163,9 @@ TORCH = {
     ),
     "adamw-as-it-is": (pp.AdamW(), torch.optim.AdamW, {"weight_decay": 0.01}),
     "adamax-without-eps": (pp.Adamax(0.1, 0.8, 0.9, eps=0), torch.optim.Adamax, {"lr": 0.1, "betas": (0.8, 0.9), "eps": 0.0}),
+    "sgd-decay": (pp.SGD(0.1, weight_decay=0.3), torch.optim.SGD, {"lr": 0.1, "weight_decay": 0.3}),
+    "momentum-decay": (pp.Momentum(0.1, 0.8, weight_decay=0.3), torch.optim.SGD, {"lr": 0.1, "momentum": 0.8, "weight_decay": 0.3}),
+    "adam-decay": (pp.Adam(0.1, weight_decay=0.3), torch.optim.Adam, {"lr": 0.1, "weight_decay": 0.3}),
     "adamax-as-it-is": (pp.Adamax(), torch.optim.Adamax, {}),
 }  # fmt: skip
 
@@ -180,17 +183,36 @@ def test_torch_optim(name):
     close(trained(ours), [w.detach().numpy() for w in weights], 1e-7)
 
 
+def test_clipped_together_as_torch_does():
+    """clip_norm is torch's clip_grad_norm_ over all parameters, clip_value its clip_grad_value_."""
+    for options, clip in (
+        ({"clip_norm": 0.5}, lambda w: torch.nn.utils.clip_grad_norm_(w, 0.5)),
+        ({"clip_value": 0.2}, lambda w: torch.nn.utils.clip_grad_value_(w, 0.2)),
+    ):
+        weights = [torch.tensor(W, requires_grad=True), torch.tensor(B, requires_grad=True)]
+        optimiser = torch.optim.SGD(weights, lr=0.1)
+        for _ in range(10):
+            optimiser.zero_grad()
+            ((torch.from_numpy(X) @ weights[0] + weights[1] - torch.from_numpy(Y)) ** 2).mean().backward()
+            clip(weights)
+            optimiser.step()
+        close(trained(pp.SGD(0.1, **options)), [w.detach().numpy() for w in weights], 1e-5)
+
+
 def test_defaults():
     """The defaults are those that the documentation names."""
-    found = {name: make().arguments() for name, (make, *_) in FORMULAS.items()}
-    adam = {"lr": 0.001, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "gclip": 0.0}
+    common = {"gclip": 0.0, "clip_value": 0.0, "clip_norm": 0.0, "weight_decay": 0.0, "accumulate": 1, "schedule": None}
+    made = {name: make() for name, (make, *_) in FORMULAS.items()}
+    assert all({k: getattr(o, k) for k in common} == common for name, o in made.items() if name != "adamw")
+    found = {n: {k: v for k, v in o.arguments().items() if k not in common or (k == "weight_decay" and v)} for n, o in made.items()}
+    adam = {"lr": 0.001, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8}
     assert found == {
-        "sgd": {"lr": 0.01, "gclip": 0.0},
-        "momentum": {"lr": 0.05, "gamma": 0.95, "gclip": 0.0},
-        "nesterov": {"lr": 0.05, "gamma": 0.95, "gclip": 0.0},
-        "adagrad": {"lr": 0.05, "eps": 1e-6, "gclip": 0.0},
-        "rmsprop": {"lr": 0.01, "rho": 0.9, "eps": 1e-6, "gclip": 0.0},
-        "adadelta": {"lr": 1.0, "rho": 0.9, "eps": 1e-6, "gclip": 0.0},
+        "sgd": {"lr": 0.01},
+        "momentum": {"lr": 0.05, "gamma": 0.95},
+        "nesterov": {"lr": 0.05, "gamma": 0.95},
+        "adagrad": {"lr": 0.05, "eps": 1e-6},
+        "rmsprop": {"lr": 0.01, "rho": 0.9, "eps": 1e-6},
+        "adadelta": {"lr": 1.0, "rho": 0.9, "eps": 1e-6},
         "adam": adam,
         "adamw": {**adam, "weight_decay": 0.01},
         "adamax": {**adam, "lr": 0.002},
@@ -227,6 +249,11 @@ def test_subclass_is_not_taken_for_its_base():
         (lambda: pp.Adam(beta1=1.0), "below 1"),
         (lambda: pp.Momentum(gamma=1), "below 1"),
         (lambda: pp.SGD(momentum=0.9), "momentum"),
+        (lambda: pp.SGD(accumulate=0), "accumulate"),
+        (lambda: pp.SGD(accumulate=1.5), "accumulate"),
+        (lambda: pp.SGD(clip_norm=-1), "clip_norm"),
+        (lambda: pp.SGD(clip_value=float("nan")), "clip_value"),
+        (lambda: pp.SGD(schedule=0.5), "schedule"),
         (lambda: pp.Workout(pp.Dense(1), "mse", "adm"), "'adam'"),
     ],
 )

@@ -38,7 +38,11 @@ WRITTEN = [
     # optimisers
     "Adadelta()", "Adadelta(lr=0.5)", "Adagrad()", "Adagrad(eps=1e-08)", "Adam()", "Adam(lr=0.01, beta1=0.8, gclip=1.0)", "AdamW()",
     "AdamW(weight_decay=0.1)", "Adamax()", "Adamax(beta2=0.9)", "Momentum()", "Momentum(gamma=0.5)", "Nesterov()", "Nesterov(lr=0.1)", "Rmsprop()",
-    "Rmsprop(rho=0.5)", "SGD()", "SGD(lr=0.1)", "SGD(gclip=2.0)",
+    "Rmsprop(rho=0.5)", "SGD()", "SGD(lr=0.1)", "SGD(gclip=2.0)", "SGD(accumulate=4, schedule=CosineDecay(10))", "AdamW(beta1=0.8, clip_norm=1.0, weight_decay=0.1)",
+    # schedules
+    "StepDecay(3)", "StepDecay(3, gamma=0.5, per='step')", "MultiStepDecay((3, 5))", "ExponentialDecay(0.9)", "InverseTimeDecay(0.1)", "CosineDecay(10)",
+    "CosineDecay(10, minimum=0.01)", "WarmUp(5)", "WarmUp(5, then=CosineDecay(20, per='step'))", "WarmUp(5, start=0.5, per='epoch')", "OneCycle(100)",
+    "OneCycle(100, rise=0.5)", "ReduceOnPlateau()", "ReduceOnPlateau(factor=0.5, monitor='loss')", "LambdaSchedule(relu)",
     # metrics
     "Accuracy()", "Accuracy(threshold=0.2, name='acc')", "BinaryAccuracy()", "BinaryAccuracy(threshold=0.3)", "OneHotBinaryAccuracy()",
     # initialisers
@@ -75,8 +79,8 @@ def test_descriptions_come_back_from_json(text):
 
 
 def test_every_public_description_is_tried():
-    """The table above has every public class of layers, losses, metrics, optimisers and initialisers."""
-    bases = (pp.Layer, pp.Loss, pp.Metric, pp.Optimiser, pp.Initialiser)
+    """The table above has every public class of layers, losses, metrics, optimisers, schedules and initialisers."""
+    bases = (pp.Layer, pp.Loss, pp.Metric, pp.Optimiser, pp.Initialiser, pp.Schedule)
     public = {c.__name__ for c in NAMES.values() if inspect.isclass(c) and issubclass(c, Description) and c not in bases}
     assert public == {text.split("(")[0] for text in WRITTEN}
 

@@ -118,7 +118,7 @@ def test_counters_and_history():
     assert list(workout.history["loss"]) == list(range(1, 10)) == list(workout.history["accuracy"])
     assert list(workout.history["val_loss"]) == [3, 6, 9] == list(workout.history["val_accuracy"])
     assert [(row["epoch"], row["steps"]) for row in workout.history.epochs] == [(1, 3), (2, 6), (3, 9)]
-    assert all(set(row) == {"epoch", "steps", "loss", "accuracy", "val_loss", "val_accuracy", "seconds"} for row in workout.history.epochs)
+    assert all(set(row) == {"epoch", "steps", "loss", "accuracy", "val_loss", "val_accuracy", "lr", "seconds"} for row in workout.history.epochs)
     steps, values = workout.history("loss")
     assert steps.tolist() == list(range(1, 10))
     assert values.tolist() == list(workout.history["loss"].values())

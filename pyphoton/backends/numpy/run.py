@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pyphoton import ops
-from pyphoton.backends.base import Batches, Hook, Report, Whole
+from pyphoton.backends.base import Batches, Hook, Rates, Report, Whole
 from pyphoton.backends.numpy.layers import LAYERS, Call
 from pyphoton.errors import Unsupported
 from pyphoton.optimisers import Optimiser
@@ -65,7 +65,7 @@ class NumpySession:
 
     def epoch(
         self, data: Batches, *, train: bool, every: int = 0, hook: Hook | None = None,
-        interrupt: Any = None, finite: bool = True,
+        interrupt: Any = None, finite: bool = True, rates: Rates | None = None,
     ) -> Report:  # fmt: skip
         """One pass without updates. Errors: Unsupported when asked to train."""
         if train:
