@@ -25,10 +25,6 @@ from pyphoton.tensor import Tensor, apply
 Slots = dict[str, Any]
 
 
-def _option(default: Any) -> Any:
-    return field(default=default, kw_only=True)
-
-
 @description
 class Optimiser(Description):
     """Base of the optimisers, and what all of them take by keyword.
@@ -43,13 +39,13 @@ class Optimiser(Description):
     kind = "optimiser"
     slots: ClassVar[tuple[str, ...]] = ()
     decays_gradient: ClassVar[bool] = True
-    lr: float
-    gclip: float = _option(0.0)
-    clip_value: float = _option(0.0)
-    clip_norm: float = _option(0.0)
-    weight_decay: float = _option(0.0)
-    accumulate: int = _option(1)
-    schedule: Schedule | None = _option(None)
+    lr: float = 0.01
+    gclip: float = field(default=0.0, kw_only=True)
+    clip_value: float = field(default=0.0, kw_only=True)
+    clip_norm: float = field(default=0.0, kw_only=True)
+    weight_decay: float = field(default=0.0, kw_only=True)
+    accumulate: int = field(default=1, kw_only=True)
+    schedule: Schedule | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         name = type(self).__name__
@@ -205,7 +201,7 @@ class Adam(Optimiser):
 class AdamW(Adam):
     """Adam after p -= lr weight_decay p: decay apart from the gradient (Loshchilov and Hutter 2017)."""
 
-    weight_decay: float = _option(0.01)
+    weight_decay: float = field(default=0.01, kw_only=True)
     decays_gradient = False
 
     def update(self, p: Any, g: Any, slots: Slots, k: dict[str, Any]) -> tuple[Any, Slots]:

@@ -21,16 +21,12 @@ Rows = Sequence[Mapping[str, float]]
 Unit = Literal["epoch", "step"]
 
 
-def _per(unit: Unit) -> Any:
-    return field(default=unit, kw_only=True)
-
-
 @description
 class Schedule(Description):
     """Base of the schedules. `per` says what is counted: "epoch" or "step"."""
 
     kind = "schedule"
-    per: Unit = _per("epoch")
+    per: Unit = field(default="epoch", kw_only=True)
 
     def __post_init__(self) -> None:
         if self.per not in ("epoch", "step"):
@@ -144,7 +140,7 @@ class WarmUp(Schedule):
     length: int
     then: Schedule | None = None
     start: float = 0.1
-    per: Unit = _per("step")
+    per: Unit = field(default="step", kw_only=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -173,7 +169,7 @@ class OneCycle(Schedule):
     rise: float = 0.3
     start: float = 25.0
     final: float = 1e4
-    per: Unit = _per("step")
+    per: Unit = field(default="step", kw_only=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()
