@@ -29,6 +29,7 @@ _NAMES = {
         "ShapeError", "TraceError", "UnknownName", "Unsupported",
     ),
     "functions": ("concatenate", "exp", "log", "maximum", "minimum", "one_hot", "sqrt", "square", "where"),
+    "gradient": ("Gradients",),
     "graph": ("Graph", "trace"),
     "initialisers": (
         "Bilinear", "Constant", "Gaussian", "Initialiser", "Orthogonal", "Scaled", "Uniform", "bilinear", "gaussian",
