@@ -56,6 +56,7 @@ _NAMES = {
     "plan": ("Plan",),
     "plots": ("plot_history", "plot_mistakes", "plot_model"),
     "saving": ("load", "save"),
+    "statistics": ("Statistics", "activation_statistics", "gradient_statistics"),
     "stopping": ("stop",),
     "table": ("summary",),
     "tensor": ("Tensor",),
