@@ -24,6 +24,7 @@ _NAMES = {
     "backends.julia.errors": ("JuliaError",),
     "backends.julia.exchange": ("JuliaArray", "from_julia", "to_julia"),
     "config": ("get_context", "reset_context", "seed_", "set_context"),
+    "confusion": ("confusion_matrix", "plot_confusion"),
     "errors": (
         "ArgumentError", "BackendMissing", "DataError", "FileError", "LayoutError", "NonFiniteLoss", "NotBuilt", "PhotonError",
         "ShapeError", "TraceError", "UnknownName", "Unsupported",
@@ -54,7 +55,7 @@ _NAMES = {
     ),
     "parameters": ("Parameter", "freeze_", "unfreeze_", "weights", "weights_"),
     "plan": ("Plan",),
-    "plots": ("plot_history", "plot_mistakes", "plot_model"),
+    "plots": ("plot_history", "plot_mistakes", "plot_model", "plotmetrics"),
     "saving": ("load", "save"),
     "statistics": ("Statistics", "activation_statistics", "gradient_statistics"),
     "stopping": ("stop",),
