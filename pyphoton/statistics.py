@@ -181,12 +181,12 @@ def _of_numbers(values: Any) -> dict[str, float]:
 # ---- gradients -------------------------------------------------------------------------------------------------------
 
 
-def gradient_statistics(workout: Workout, batch: Any) -> Statistics:
+def gradient_statistics(workout: Workout, batch: Any, **options: Any) -> Statistics:
     """The statistics of each parameter's gradient for one minibatch (X, Y); frozen parameters are absent.
 
-    Rows are `GradientRow`. Nothing changes. Errors: ShapeError, DataError; Unsupported on an engine that does not train.
+    Rows are `GradientRow`. Nothing changes. Options: as Workout.gradients. Errors: ShapeError, DataError; Unsupported on an engine that does not train.
     """
-    found = verbs.gradients(workout, batch)
+    found = verbs.gradients(workout, batch, **options)
     rows = []
     for (path, gradient), (parameter, _) in zip(found.items(), found, strict=True):
         values = np.asarray(gradient, "float64")

@@ -45,9 +45,9 @@ def predict(workout_or_model: Any, x: Any, **options: Any) -> Any:
     return network_of(workout_or_model).predict(x, **options)
 
 
-def gradients(workout: Workout, batch: Any) -> Gradients:
+def gradients(workout: Workout, batch: Any, **options: Any) -> Gradients:
     """Pairs (parameter, gradient) of one minibatch, and gradients by path; see Workout.gradients."""
-    return _workout("gradients", workout).gradients(batch)
+    return _workout("gradients", workout).gradients(batch, **options)
 
 
 def history(workout: Workout, name: str) -> tuple[Any, Any]:

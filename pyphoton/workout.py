@@ -217,11 +217,11 @@ class Workout:
         """
         return self.network.predict(x, makebatch, batch_size)
 
-    def gradients(self, batch: Any) -> Gradients:
+    def gradients(self, batch: Any, *, convertor: Callable[[Any], Any] | None = None) -> Gradients:
         """The gradient of the loss for one minibatch (X, Y): pairs (parameter, gradient), and by path. Nothing changes."""
-        found = batch_of(batch)
-        plan = self._plan(found)
-        _, by_name, _ = self.session.gradient(plan, self.network.converted(plan, found.arrays, found.names))
+        _check_options(convertor, shuffle=False, verbose=None)
+        plan, arrays, _ = next(self._stream([batch], convertor))
+        _, by_name, _ = self.session.gradient(plan, arrays)
         return Gradients({name: (self.network.parameters[name], by_name[name]) for name in self.network.parameters if name in by_name})
 
     # ---- freezing ----------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Multiply-adds and activations: formulas by hand, published totals of well-known networks, and torch's own counter."""
 
+from dataclasses import replace
 from math import prod
 
 import numpy as np
@@ -28,7 +29,9 @@ from pyphoton import (
     relu,
     trace,
 )
-from pyphoton.plan import plan
+from pyphoton.conformance import CASES
+from pyphoton.conformance.problem import Problem
+from pyphoton.plan import VIEWS, plan
 
 
 def spent(model, *shapes, dtype="float32"):
@@ -172,3 +175,17 @@ def test_several_inputs_and_constants():
     table = np.ones((9, 4), "float32")
     found = spent(lambda x, y: concatenate([x, y]) @ table, (4,), (5,))
     assert [c.multiply_adds for c in found] == [0, prod((9, 4))]
+
+
+NOT_SAMPLES = {"op-matmul", "op-matmul-batch-left", "op-matmul-vector-right", "op-getitem-row"}
+"""Cases that do not run with one sample: their first axis is contracted, or row 1 of it is picked."""
+
+
+@pytest.mark.parametrize("name", sorted(set(CASES) - NOT_SAMPLES))
+def test_lengths_are_those_of_a_run(name):
+    """Every case of the conformance table, run by NumPy with one sample: each step writes as many numbers as were counted."""
+    problem = Problem(CASES[name], "float64")
+    seen = replace(problem.plan, outputs=tuple(s.outputs[0] for s in problem.plan.steps), single=False)
+    results = problem.reference(seen, tuple(a[:1] for a in problem.arrays))
+    counted = [c.numbers for c in costs.costs(problem.plan)]
+    assert counted == [0 if s.op in VIEWS else np.size(r) for s, r in zip(problem.plan.steps, results, strict=True)]

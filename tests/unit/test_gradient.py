@@ -63,3 +63,15 @@ def test_a_wrong_path_names_the_near_ones():
 def test_shown_with_shapes():
     """repr names paths and shapes, not numbers."""
     assert repr(gradients(regression(), (X, Y))).startswith("Gradients(0.kernel (4, 3), 0.bias (3,), answer.kernel (3, 2)")
+
+
+def test_a_convertor_is_applied():
+    """convertor= replaces the cast, as in fit_: what it gives is what is differentiated; identity refuses another dtype."""
+    workout = regression()
+    expected = gradients(workout, (2 * X, Y))
+    found = gradients(workout, (X.astype("float64"), Y), convertor=lambda pair: (2 * pair[0].astype("float32"), pair[1]))
+    assert all(np.array_equal(found[path], gradient) for path, gradient in expected.items())
+    with pytest.raises(pp.DataError, match="float64"):
+        gradients(workout, (X.astype("float64"), Y), convertor=pp.identity)
+    with pytest.raises(pp.ArgumentError, match="convertor"):
+        gradients(workout, (X, Y), convertor=3)
