@@ -24,11 +24,13 @@ _NAMES = {
     "backends.julia.errors": ("JuliaError",),
     "backends.julia.exchange": ("JuliaArray", "from_julia", "to_julia"),
     "config": ("get_context", "reset_context", "seed_", "set_context"),
+    "confusion": ("confusion_matrix", "plot_confusion"),
     "errors": (
         "ArgumentError", "BackendMissing", "DataError", "FileError", "LayoutError", "NonFiniteLoss", "NotBuilt", "PhotonError",
         "ShapeError", "TraceError", "UnknownName", "Unsupported",
     ),
     "functions": ("concatenate", "exp", "log", "maximum", "minimum", "one_hot", "sqrt", "square", "where"),
+    "gradient": ("Gradients",),
     "graph": ("Graph", "trace"),
     "initialisers": (
         "Bilinear", "Constant", "Gaussian", "Initialiser", "Orthogonal", "Scaled", "Uniform", "bilinear", "gaussian",
@@ -53,12 +55,13 @@ _NAMES = {
     ),
     "parameters": ("Parameter", "freeze_", "unfreeze_", "weights", "weights_"),
     "plan": ("Plan",),
-    "plots": ("plot_history", "plot_mistakes", "plot_model"),
+    "plots": ("plot_history", "plot_mistakes", "plot_model", "plotmetrics"),
     "saving": ("load", "save"),
     "schedules": (
         "CosineDecay", "ExponentialDecay", "InverseTimeDecay", "LambdaSchedule", "MultiStepDecay", "OneCycle",
         "ReduceOnPlateau", "Schedule", "StepDecay", "WarmUp",
     ),
+    "statistics": ("Statistics", "activation_statistics", "gradient_statistics"),
     "stopping": ("stop",),
     "table": ("summary",),
     "tensor": ("Tensor",),

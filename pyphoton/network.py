@@ -92,6 +92,11 @@ class Network:
         self._remember(x, x_tuple)
         return found
 
+    def unfused_plan(self, x: tuple[Any, ...], x_tuple: bool) -> Plan:
+        """The plan of `forward_plan` with each activation as a step of its own, where the model wrote it: for looking inside."""
+        self.forward_plan(x, x_tuple)
+        return plan(self._trace_forward(x, x_tuple), self.dtype, fuse=False)
+
     def training_plan(self, batch: Batch, loss: Any, metrics: Mapping[str, Any]) -> Plan:
         """The plan of the loss and the metrics, which has the model inside, for this batch's shapes."""
         measured = (loss, *metrics.values())

@@ -120,9 +120,9 @@ class Plan:
         return Plan(inputs, constants, steps, tuple(data["outputs"]), params, data["dtype"], data["single"])
 
 
-def plan(graph: Graph, dtype: str = "float32") -> Plan:
-    """Flatten a graph into a plan whose floats are `dtype`."""
-    return _Planner(graph, dtype).plan()
+def plan(graph: Graph, dtype: str = "float32", *, fuse: bool = True) -> Plan:
+    """Flatten a graph into a plan whose floats are `dtype`. `fuse=False` leaves each activation a step of its own."""
+    return _Planner(graph, dtype).plan(fuse)
 
 
 def owners(graph: Graph) -> dict[str, tuple[Any, str, Param, tuple[Shape, ...]]]:
@@ -153,12 +153,12 @@ class _Planner:
         self.constants: dict[int, Any] = {}
         self.count = 0
 
-    def plan(self) -> Plan:
+    def plan(self, fuse: bool) -> Plan:
         inputs = tuple(self._input(t) for t in self.graph.inputs)
         steps = tuple(self._step(n) for n in self.graph.nodes)
         outputs = tuple(self.ids[id(t)] for t in self.graph.outputs)
         params = {path: param for path, (_, _, param, _) in owners(self.graph).items()}
-        return Plan(inputs, self.constants, _fuse(steps, outputs), outputs, params, self.dtype, self.graph.single)
+        return Plan(inputs, self.constants, _fuse(steps, outputs) if fuse else steps, outputs, params, self.dtype, self.graph.single)
 
     def _new(self, tensor: Any = None) -> int:
         number = self.count

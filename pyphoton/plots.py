@@ -1,31 +1,24 @@
-"""Pictures: learning curves, a model's graph, and the samples that a model gets wrong.
-
-matplotlib is loaded when a picture is made. Figures are drawn by its Agg engine directly: no window is opened and the
-program's own choice of a matplotlib backend is left alone. In a notebook a figure shows itself.
-"""
+"""Pictures: learning curves, a model's graph, and the samples that a model gets wrong."""
 
 from __future__ import annotations
 
 import shutil
-from functools import partial
 from importlib.util import find_spec
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pyphoton import drawing, table
-from pyphoton.errors import ArgumentError, BackendMissing, DataError, FileError, NotBuilt
+from pyphoton.errors import ArgumentError, DataError, NotBuilt
+from pyphoton.figures import GRID, INK, TRAINING, VALIDATION, finished, new_figure
 from pyphoton.network import network_of
 from pyphoton.workout import Workout
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-TRAINING, VALIDATION, INK, GRID = "#2563a8", "#d9622b", "#222222", "#e3e5e9"
 MOST_POINTS, MOST_MARKERS, WIDEST = 5000, 25, 8
-MOST_PIXELS = 60000
 
 
 # ---- learning curves -------------------------------------------------------------------------------------------------
@@ -48,19 +41,24 @@ def plot_history(workout: Any, metrics: Any = None, path: str | Path | None = No
             history[name]  # refuses a name that was never recorded
     columns = min(len(names), 3)
     rows = -(-len(names) // columns)
-    figure = _figure(5.2 * columns, 3.7 * rows)
+    figure = new_figure(5.2 * columns, 3.7 * rows)
     for place, name in enumerate(names, 1):
         _panel(figure.add_subplot(rows, columns, place), history, name)
-    return _finished(figure, path)
+    return finished(figure, path)
+
+
+def plotmetrics(workout: Any, metrics: Any = ("loss", "val_loss"), path: str | Path | None = None) -> Figure:
+    """Photon's name of `plot_history`: the curves of these metrics, `val_` ones in the panel of theirs. Errors: as there."""
+    return plot_history(workout, metrics, path)
 
 
 def _panel(axes: Any, history: Any, name: str) -> None:
+    rows = [row for row in history.epochs if name in row]
     if name in history:
         steps, values = history(name)
         every = -(-len(steps) // MOST_POINTS)
         label = "training, each step" if every == 1 else f"training, every {every} steps"
-        axes.plot(steps[::every], values[::every], color=TRAINING, alpha=0.35, linewidth=0.8, label=label)
-    rows = [row for row in history.epochs if name in row]
+        axes.plot(steps[::every], values[::every], color=TRAINING, alpha=0.35 if rows else 1.0, linewidth=0.8 if rows else 1.6, label=label)
     if rows:
         axes.plot(
             [row["steps"] for row in rows], [row[name] for row in rows], color=TRAINING, linewidth=2.2,
@@ -106,7 +104,7 @@ def plot_mistakes(
     shown = wrong[:count]
     rows = max(1, -(-len(shown) // WIDEST))
     columns = max(1, -(-len(shown) // rows))
-    figure = _figure(max(1.45 * columns, 4.2), 1.85 * rows + 0.5)
+    figure = new_figure(max(1.45 * columns, 4.2), 1.85 * rows + 0.5)
     few = "" if len(shown) == len(wrong) else f", {len(shown)} of them" if badness is None else f", the worst {len(shown)}"
     title = f"{len(wrong)} of {len(pictures)} wrong{few}" if len(wrong) else f"no mistakes in {len(pictures)}"
     figure.suptitle(title, fontsize=12, fontweight="bold", color=INK)
@@ -117,7 +115,7 @@ def plot_mistakes(
         axes.set_axis_off()
         sure = "" if badness is None else f" ({badness[i]:{form}})"
         axes.set_title(f"read as {read[i]}{sure}\nis {right[i]}", fontsize=9.5, color=INK)
-    return _finished(figure, path)
+    return finished(figure, path)
 
 
 def _pictures(images: Any) -> Any:
@@ -158,43 +156,10 @@ def plot_model(model_or_workout: Any, path: str | Path | None = None, input_shap
     if find_spec("graphviz") and shutil.which("dot"):
         return drawing.digraph(boxes, path)
     left, right, height = drawing.arranged(boxes)
-    figure = _figure(right - left, height, "none")
+    figure = new_figure(right - left, height, "none")
     axes = figure.add_axes((0, 0, 1, 1))
     top = -drawing.HEIGHT / 2 - drawing.MARGIN
     axes.set(xlim=(left, right), ylim=(top + height, top))
     axes.set_axis_off()
     drawing.draw(boxes, axes)
-    return _finished(figure, path)
-
-
-# ---- figures ---------------------------------------------------------------------------------------------------------
-
-
-def _figure(width: float, height: float, layout: Any = "constrained") -> Figure:
-    """A white figure of so many inches. Errors: BackendMissing."""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise BackendMissing("plots", hint="matplotlib is not installed: pip install 'pyphoton[plot]'.") from error
-    figure = Figure((width, height), dpi=min(140.0, MOST_PIXELS / max(width, height)), layout=layout, facecolor="white")
-    FigureCanvasAgg(figure)
-    vars(figure)["_repr_png_"] = partial(_png, figure)
-    return figure
-
-
-def _png(figure: Figure) -> bytes:
-    """What a notebook shows."""
-    file = BytesIO()
-    figure.savefig(file, format="png")
-    return file.getvalue()
-
-
-def _finished(figure: Figure, path: str | Path | None) -> Figure:
-    """The figure, written where a path is given. Errors: FileError."""
-    if path is not None:
-        try:
-            figure.savefig(path)
-        except (OSError, ValueError) as error:
-            raise FileError(str(path), hint=f"The picture cannot be written: {error}") from error
-    return figure
+    return finished(figure, path)

@@ -1,13 +1,15 @@
-"""`summary`: a model as a table of layers, output shapes and parameters."""
+"""`summary`: a model as a table of layers, output shapes, parameters and work."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from pyphoton.costs import costs
 from pyphoton.errors import ArgumentError, NotBuilt
 from pyphoton.graph import root_path
 from pyphoton.layers.base import Layer
@@ -20,54 +22,95 @@ from pyphoton.workout import Workout
 
 @dataclass(frozen=True)
 class Row:
-    """One step of the model: path, layer, output shape, number of parameters (shared ones count where they first stand)."""
+    """One step of the model: path, layer, output shape, number of parameters (shared ones count where they first stand),
+    multiply-adds for one sample.
+    """
 
     path: str
     layer: str
     shape: Shape
     parameters: int
+    multiply_adds: int
 
 
 @dataclass(frozen=True)
 class Summary:
-    """The table; `str()` and a notebook show it. `total` counts trained and fixed numbers, `trained` those that are updated."""
+    """The table; `str()` and a notebook show it. `total` counts trained and fixed numbers, `trained` those that are updated.
+
+    `parameter_bytes` is their memory; gradients and an optimiser's state come on top while training. For one sample,
+    `multiply_adds` is the work of a forward pass (see costs.py for what is counted), and `activation_bytes` is the memory of the
+    results of all steps, as training keeps them; prediction needs less.
+    """
 
     rows: tuple[Row, ...]
     total: int
     trained: int
+    parameter_bytes: int
+    multiply_adds: int
+    activation_bytes: int
     backend: str
 
     def __str__(self) -> str:
-        cells = [("path", "layer", "output", "parameters")]
-        cells += [(r.path, r.layer, show(r.shape), f"{r.parameters:,}" if r.parameters else "") for r in self.rows]
-        widths = [max(len(row[i]) for row in cells) for i in range(4)]
-        lines = ["  ".join(c.rjust(w) if i == 3 else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))).rstrip() for row in cells]
+        cells = [("path", "layer", "output", "parameters", "multiply-adds")]
+        cells += [(r.path, r.layer, show(r.shape), _count(r.parameters), _count(r.multiply_adds)) for r in self.rows]
+        lines = columns(cells, left=3)
         rule = "-" * max(map(len, lines))
-        count = f"{self.total:,} parameters, {self.trained:,} of them trained; backend {self.backend}"
-        return "\n".join([lines[0], rule, *lines[1:], rule, count])
+        count = f"{self.total:,} parameters ({in_bytes(self.parameter_bytes)}), {self.trained:,} of them trained"
+        sample = f"one sample: {self.multiply_adds:,} multiply-adds, {in_bytes(self.activation_bytes)} of activations"
+        return "\n".join([lines[0], rule, *lines[1:], rule, count, f"{sample}; backend {self.backend}"])
 
     __repr__ = __str__
 
 
+def columns(cells: Sequence[Sequence[str]], left: int) -> list[str]:
+    """Rows of cells as lines with their columns in line: the first `left` to the left, the others to the right."""
+    widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
+    return [
+        "  ".join(c.ljust(w) if i < left else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))).rstrip()
+        for row in cells
+    ]
+
+
+def in_bytes(size: int) -> str:
+    """A size for people, in units of 1000: "4.1 kB"."""
+    value, unit = float(size), "B"
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if value < 999.5 or unit == "TB":
+            break
+        value /= 1000
+    return f"{size} B" if unit == "B" else f"{value:.3g} {unit}"
+
+
+def _count(number: int) -> str:
+    return f"{number:,}" if number else ""
+
+
 def summary(model: Any, input_shape: Any = None) -> Summary:
-    """The layers of a model or workout, with output shapes and parameters.
+    """The layers of a model or workout: output shapes, parameters, multiply-adds; memory and work in total.
 
     `input_shape` is the shape of one sample, without the batch axis, or a tuple of such shapes for several inputs; it is
     needed when the model has not met data yet, and builds it. Errors: NotBuilt without it; ShapeError.
     """
     network = model.network if isinstance(model, Workout) else network_of(model)
     made = forward_plan(network, input_shape)
-    found = layer_names(network.model)
+    found, spent = layer_names(network.model), costs(made)
     seen: set[str] = set()
     rows = []
-    for step in made.steps:
+    for step, cost in zip(made.steps, spent, strict=True):
         new = [p for p in step.params.values() if p not in seen]
         seen |= set(new)
         size = sum(math.prod(made.params[p].shape) for p in new)
-        rows.append(Row(step.path, found.get(step.path, step.op), step.shapes[0], size))
+        rows.append(Row(step.path, found.get(step.path, step.op), step.shapes[0], size, cost.multiply_adds))
     owned = [network.parameters[p] for p in made.params]
-    trained = sum(p.value.size for p in owned if p.role == "weight" and not p.frozen)
-    return Summary(tuple(rows), sum(p.value.size for p in owned), trained, network.backend.name)
+    return Summary(
+        tuple(rows),
+        total=sum(p.value.size for p in owned),
+        trained=sum(p.value.size for p in owned if p.role == "weight" and not p.frozen),
+        parameter_bytes=sum(p.value.nbytes for p in owned),
+        multiply_adds=sum(c.multiply_adds for c in spent),
+        activation_bytes=sum(c.numbers for c in spent) * np.dtype(made.dtype).itemsize,
+        backend=network.backend.name,
+    )
 
 
 def forward_plan(network: Network, input_shape: Any) -> Plan:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pyphoton.errors import ArgumentError
+from pyphoton.gradient import Gradients
 from pyphoton.network import network_of
 from pyphoton.workout import Workout
 
@@ -44,9 +45,9 @@ def predict(workout_or_model: Any, x: Any, **options: Any) -> Any:
     return network_of(workout_or_model).predict(x, **options)
 
 
-def gradients(workout: Workout, batch: Any) -> list[tuple[Any, Any]]:
-    """(parameter, gradient) of one minibatch; see Workout.gradients."""
-    return _workout("gradients", workout).gradients(batch)
+def gradients(workout: Workout, batch: Any, **options: Any) -> Gradients:
+    """Pairs (parameter, gradient) of one minibatch, and gradients by path; see Workout.gradients."""
+    return _workout("gradients", workout).gradients(batch, **options)
 
 
 def history(workout: Workout, name: str) -> tuple[Any, Any]:

@@ -18,6 +18,7 @@ from pyphoton.data.arrays import convert
 from pyphoton.data.forms import Batch, Epochs, batch_of, is_whole
 from pyphoton.diagnose import non_finite
 from pyphoton.errors import ArgumentError, DataError, PhotonError, note
+from pyphoton.gradient import Gradients
 from pyphoton.interrupt import Interrupt
 from pyphoton.network import Network
 from pyphoton.plan import Plan
@@ -219,12 +220,12 @@ class Workout:
         """
         return self.network.predict(x, makebatch, batch_size)
 
-    def gradients(self, batch: Any) -> list[tuple[parameters.Parameter, Any]]:
-        """(parameter, gradient of the loss) of one minibatch (X, Y), for parameters that are not frozen. Nothing changes."""
-        found = batch_of(batch)
-        plan = self._plan(found)
-        _, by_name, _ = self.session.gradient(plan, self.network.converted(plan, found.arrays, found.names))
-        return [(self.network.parameters[name], gradient) for name, gradient in by_name.items()]
+    def gradients(self, batch: Any, *, convertor: Callable[[Any], Any] | None = None) -> Gradients:
+        """The gradient of the loss for one minibatch (X, Y): pairs (parameter, gradient), and by path. Nothing changes."""
+        _check_options(convertor, shuffle=False, verbose=None)
+        plan, arrays, _ = next(self._stream([batch], convertor))
+        _, by_name, _ = self.session.gradient(plan, arrays)
+        return Gradients({name: (self.network.parameters[name], by_name[name]) for name in self.network.parameters if name in by_name})
 
     # ---- freezing ----------------------------------------------------------------------------------------------------
 

@@ -411,7 +411,7 @@ def test_everything_frozen_over_whole_numbers():
     data = np.arange(4)[:, None], np.ones((4, 2))
     workout.predict(data[0])
     workout.freeze_()
-    assert workout.gradients(data) == []
+    assert list(workout.gradients(data)) == []
     assert moved(workout, data) == set()
     assert workout.steps == 1
 

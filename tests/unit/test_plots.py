@@ -119,6 +119,25 @@ def test_histories_that_cannot_be_plotted():
         plot_history(trained(1), ["los"])
 
 
+def test_plotmetrics_is_photons_name():
+    """One figure with a panel for the loss, training and validation in it, and what is asked for."""
+    workout = trained()
+    (panel,) = plots.plotmetrics(workout).axes
+    assert set(lines(panel)) == {"training, each step", "training, mean of the epoch", "validation"}
+    assert [a.get_title(loc="left") for a in plots.plotmetrics(workout, [":mae", ":val_mae"]).axes] == ["mae"]
+
+
+def test_what_is_recorded_at_steps_only_is_a_full_line():
+    """A column without means of epochs, as the learning rate of a schedule is, is drawn as it is and not as a shadow."""
+    workout = trained()
+    for step in range(1, 10):
+        workout.history.record(step, {"lr": 0.1 / step})
+    panel = plot_history(workout, "lr").axes[0]
+    (line,) = panel.lines
+    assert (line.get_alpha(), line.get_linewidth()) == (1.0, 1.6)
+    np.testing.assert_allclose(line.get_ydata(), 0.1 / np.arange(1, 10))
+
+
 # ---- models ----------------------------------------------------------------------------------------------------------
 
 

@@ -20,6 +20,7 @@ from pyphoton import (
     relu,
     summary,
 )
+from pyphoton.table import in_bytes
 
 X = np.ones((2, 1, 8, 8), "float32")
 
@@ -45,15 +46,15 @@ def test_rows_of_a_network():
 def test_the_table_as_text():
     """str() is a table with headings, columns in line, and a last line of totals and backend."""
     lines = str(summary(pictures(), (1, 8, 8))).splitlines()
-    assert lines[0].split() == ["path", "layer", "output", "parameters"]
-    assert set(lines[1]) == set(lines[-2]) == {"-"}
+    assert lines[0].split() == ["path", "layer", "output", "parameters", "multiply-adds"]
+    assert set(lines[1]) == set(lines[-3]) == {"-"}
     assert lines[2].split("  ")[0].strip() == "0"
     assert "(batch, 4, 8, 8)" in lines[2]
     places = {line.index("(batch") for line in lines[2:7]}
     assert places == {lines[0].index("output")}
-    assert lines[6].endswith("650")
-    assert all(len(line) <= len(lines[1]) for line in lines[:-1])
-    assert lines[-1] == f"706 parameters, 698 of them trained; backend {get_backend().name}"
+    assert lines[6].split()[-2:] == ["650", "640"]
+    assert all(len(line) <= len(lines[1]) for line in lines[:-2])
+    assert lines[-1].endswith(f"; backend {get_backend().name}")
     assert repr(summary(pictures(), (1, 8, 8))) == "\n".join(lines)
 
 
@@ -61,7 +62,7 @@ def test_large_numbers_have_separators():
     """1,000,500 is written with commas."""
     text = str(summary(Dense(500), 2000))
     assert "1,000,500" in text.splitlines()[2]
-    assert "1,000,500 parameters" in text.splitlines()[-1]
+    assert text.splitlines()[-2].startswith("1,000,500 parameters (4 MB)")
 
 
 def test_shape_is_known_once_the_model_met_data():
@@ -140,3 +141,30 @@ def test_shapes_that_are_none(shape):
     """An input_shape that is no shape is refused as a PhotonError."""
     with pytest.raises(pp.PhotonError):
         summary(Sequential(Dense(3)), shape)
+
+
+def test_memory_and_work():
+    """Multiply-adds per row, bytes of parameters, and bytes of every step's result for one sample, all counted by hand."""
+    found = summary(pictures(), (1, 8, 8))
+    assert [r.multiply_adds for r in found.rows] == [4 * 8 * 8 * 9, 0, 0, 0, 64 * 10]
+    assert found.multiply_adds == 2304 + 640
+    assert found.parameter_bytes == 4 * 706
+    assert found.activation_bytes == 4 * (256 + 64 + 64 + 64 + 10)
+    text = str(found).splitlines()
+    assert text[-2] == "706 parameters (2.82 kB), 698 of them trained"
+    assert text[-1].startswith("one sample: 2,944 multiply-adds, 1.83 kB of activations; backend ")
+
+
+def test_memory_follows_the_dtype(float64):
+    """Numbers of twice the width take twice the memory; the work is the same."""
+    found = summary(Dense(3), 4)
+    assert (found.parameter_bytes, found.activation_bytes, found.multiply_adds) == (8 * 15, 8 * 3, 12)
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [(0, "0 B"), (999, "999 B"), (1000, "1 kB"), (1234, "1.23 kB"), (999_400, "999 kB"), (999_600, "1 MB"), (5e9, "5 GB"), (2e15, "2e+03 TB")],
+)
+def test_sizes_for_people(size, text):
+    """Three digits and the unit that keeps them below a thousand."""
+    assert in_bytes(size) == text
