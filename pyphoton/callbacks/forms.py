@@ -46,7 +46,7 @@ def hooks_of(callback: Any) -> Hooks:
     name = getattr(callback, "__name__", type(callback).__name__)
     methods = {n: m for n in (*keras_form.METHODS, *lightning_form.METHODS, *NEVER) if (m := _method(callback, n)) is not None}
     if not methods.keys() <= {"set_model", "set_params"}:
-        return _of_methods(name, methods)
+        return _of_methods(name, methods, isinstance(callback, keras_form.LambdaCallback))
     if not callable(callback):
         if any(hasattr(callback, n) for n in (*keras_form.METHODS, *lightning_form.METHODS)):
             return Hooks()  # all of its methods do nothing
@@ -58,25 +58,30 @@ def hooks_of(callback: Any) -> Hooks:
     raise ArgumentError("fit_", EXPECTED, f"{name}{_signature(callback)}")
 
 
-def _of_methods(name: str, methods: dict[str, Callable[..., Any]]) -> Hooks:
+def _of_methods(name: str, methods: dict[str, Callable[..., Any]], known_as_keras: bool) -> Hooks:
     for unknown in sorted(methods.keys() & NEVER):
-        known = ", ".join(sorted({*keras_form.METHODS, *lightning_form.METHODS}))
-        raise ArgumentError(f"callback {name}", "methods that fit_ calls", unknown, f"These are: {known}.")
+        called = ", ".join(sorted({*keras_form.METHODS, *lightning_form.METHODS}))
+        raise ArgumentError(f"callback {name}", "methods that fit_ calls", unknown, f"These are: {called}.")
+    keras = known_as_keras or _is_keras(name, methods)
+    for method, arguments in (keras_form if keras else lightning_form).METHODS.items():
+        if method in methods and not _takes(methods[method], len(arguments)):
+            wanted, received = f"({', '.join(arguments)})", _signature(methods[method])
+            raise ArgumentError(f"callback {name}.{method}", f"a function of {wanted}", f"one of {received}")
+    return keras_form.keras(methods) if keras else lightning_form.lightning(methods)
+
+
+def _is_keras(name: str, methods: dict[str, Callable[..., Any]]) -> bool:
+    """Whether the methods are Keras's, not Lightning's. Errors: ArgumentError where they are of both or tell neither."""
     keras, lightning = (methods.keys() & form.METHODS.keys() - BOTH for form in (keras_form, lightning_form))
     if keras and lightning:
         raise ArgumentError(f"callback {name}", "Keras's methods or Lightning's", f"{min(keras)} and {min(lightning)}")
-    if not keras and not lightning:
-        own = {n: (_takes(m, len(keras_form.METHODS[n])), _takes(m, len(lightning_form.METHODS[n]))) for n, m in methods.items()}
-        if any(a == b for a, b in own.values()) or len(set(own.values())) > 1:
-            shown = ", ".join(f"{n}{_signature(m)}" for n, m in methods.items())
-            raise ArgumentError(f"callback {name}", "Keras's arguments (logs) or Lightning's (trainer, module)", shown)
-        keras = {n for n, (a, _) in own.items() if a}
-    form = keras_form if keras else lightning_form
-    for method, arguments in form.METHODS.items():
-        if method in methods and not _takes(methods[method], len(arguments)):
-            wanted, received = f"({', '.join(arguments)})", str(_signature(methods[method]))
-            raise ArgumentError(f"callback {name}.{method}", f"a method of {wanted}", f"one of {received}")
-    return keras_form.keras(methods) if keras else lightning_form.lightning(methods)
+    if keras or lightning:
+        return bool(keras)
+    fits = {(_takes(m, len(keras_form.METHODS[n])), _takes(m, len(lightning_form.METHODS[n]))) for n, m in methods.items()}
+    if fits in ({(True, False)}, {(False, True)}):
+        return fits == {(True, False)}
+    shown = ", ".join(f"{n}{_signature(m)}" for n, m in methods.items())
+    raise ArgumentError(f"callback {name}", "Keras's arguments (logs) or Lightning's (trainer, module)", shown)
 
 
 def _method(callback: Any, name: str) -> Callable[..., Any] | None:
