@@ -17,10 +17,7 @@ METHODS = {
 }  # fmt: skip
 """The methods that are called, with their arguments."""
 
-Methods = Mapping[str, Callable[..., Any]]
-
-
-def keras(methods: Methods) -> Hooks:
+def keras(methods: Mapping[str, Callable[..., Any]]) -> Hooks:
     """Hooks that call these methods. `model` is the workout; `self.model.stop_training = True` ends the training.
 
     Epochs and batches are counted from 0 in each fit and epoch, as Keras does. `logs` are plain dictionaries: of the
@@ -33,53 +30,35 @@ def keras(methods: Methods) -> Hooks:
         vars(fit.workout).pop("stop_training", None)
         if "set_params" in methods:
             methods["set_params"]({"epochs": fit.epochs, "steps": fit.batches(), "verbose": 0})
-        if "set_model" in methods:
-            methods["set_model"](fit.workout)
-        if "on_train_begin" in methods:
-            methods["on_train_begin"]({})
-        _obey(fit)
+        _call(methods.get("set_model"), fit, fit.workout)
+        _call(methods.get("on_train_begin"), fit, {})
 
     def epoch_end(fit: Fit, number: int, row: Mapping[str, float]) -> None:
         last.update(row)
-        if "on_epoch_end" in methods:
-            methods["on_epoch_end"](number, dict(row))
-        _obey(fit)
-
-    def end(fit: Fit, error: BaseException | None) -> None:
-        if "on_train_end" in methods:
-            methods["on_train_end"](dict(last))
+        _call(methods.get("on_epoch_end"), fit, number, dict(row))
 
     return Hooks(
-        begin=begin, epoch=epoch_end, end=end,
-        epoch_begin=_epoch_begin(methods.get("on_epoch_begin")),
+        begin=begin, epoch=epoch_end,
+        epoch_begin=lambda fit, number: _call(methods.get("on_epoch_begin"), fit, number, {}),
         step_begin=_step(methods.get("on_train_batch_begin", methods.get("on_batch_begin"))),
         step=_step(methods.get("on_train_batch_end", methods.get("on_batch_end"))),
+        end=lambda fit, error: _call(methods.get("on_train_end"), fit, dict(last)),
     )  # fmt: skip
 
 
-def _epoch_begin(method: Callable[..., Any] | None) -> Callable[[Fit, int], None] | None:
-    if method is None:
-        return None
-
-    def hook(fit: Fit, number: int) -> None:
-        method(number, {})
-        _obey(fit)
-
-    return hook
-
-
 def _step(method: Callable[..., Any] | None) -> Callable[[Fit, Step], None] | None:
+    return None if method is None else lambda fit, step: _call(method, fit, step.number, dict(step.values))
+
+
+def _call(method: Callable[..., Any] | None, fit: Fit, *args: Any) -> None:
+    """Call a method, obey its `stop_training`, and keep the workout's history: Keras's History puts itself there."""
     if method is None:
-        return None
-
-    def hook(fit: Fit, step: Step) -> None:
-        method(step.number, dict(step.values))
-        _obey(fit)
-
-    return hook
-
-
-def _obey(fit: Fit) -> None:
+        return
+    history = fit.workout.history
+    try:
+        method(*args)
+    finally:
+        fit.workout.history = history
     if vars(fit.workout).pop("stop_training", False):
         raise StopTraining("stop_training was set")
 

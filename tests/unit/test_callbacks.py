@@ -7,6 +7,7 @@ import pytest
 from snapshot import assert_same, copies, everything
 
 import pyphoton as pp
+from benchmarks.callbacks import measure
 from pyphoton import MSE, Adam, ArgumentError, Dense, LambdaCallback, Sequential, Workout, accuracy, relu, throttle
 
 RANDOM = np.random.default_rng(5)
@@ -119,6 +120,25 @@ def test_keras_logs_are_the_values_of_step_and_epoch():
     for name in ("loss", "accuracy"):
         assert [logs[name] for logs in batches] == workout.history(name)[1].tolist()
     assert epochs == [{k: row[k] for k in ("loss", "accuracy", "val_loss", "val_accuracy")} for row in workout.history.epochs]
+
+
+def test_keras_history_does_not_take_the_workouts_place():
+    """Keras's History makes itself its model's `history` after each epoch; the workout keeps its own."""
+
+    class History(keras_like()):
+        def on_train_begin(self, logs=None):
+            self.kept = {}
+
+        def on_epoch_end(self, epoch, logs=None):
+            for name, value in logs.items():
+                self.kept.setdefault(name, []).append(value)
+            self.model.history = self
+
+    callback, workout = History(), fresh()
+    before = workout.history
+    workout.fit_((X, Y), (X, Y), epochs=3, callbacks=callback)
+    assert workout.history is before
+    assert callback.kept == {name: [row[name] for row in before.epochs] for name in ("loss", "val_loss")}
 
 
 @pytest.mark.parametrize("data", [(X, Y), BATCHES], ids=["whole", "list"])
@@ -336,6 +356,14 @@ def test_overridden_batch_methods_of_a_base_class_are_called_once():
 
     fresh().fit_((X, Y), batch_size=8, callbacks=[Old(), New()])
     assert calls == [(name, batch) for batch in range(3) for name in ("old", "new")]
+
+
+def test_the_benchmark_measures_all_kinds():
+    """`python -m benchmarks.callbacks` in its smallest form: a time for every kind of callback."""
+    seconds = measure(1, None, rounds=1)
+    assert next(iter(seconds)) == "none"
+    assert len(seconds) == 7
+    assert all(0 < value < 60 for value in seconds.values())
 
 
 # ---- what is refused ---------------------------------------------------------------------------------------------------
