@@ -34,27 +34,44 @@ class ConsoleMeter(Callback):
             raise ArgumentError("ConsoleMeter epoch_only=", "True or False", repr(self.epoch_only))
         self._names: tuple[str, ...] = ()
         self._printed = float("-inf")
+        self._width = 0
 
     def hooks(self) -> Hooks:
-        """At the begin, each epoch, and where asked each step."""
-        return Hooks(begin=self._begin, epoch=self._epoch, step=None if self.epoch_only else self._step, replaces_bar=True)
+        """At the begin, each epoch, the end, and where asked each step."""
+        step = None if self.epoch_only else self._step
+        return Hooks(begin=self._begin, step=step, epoch=self._epoch, end=self._end, replaces_bar=True)
 
     def _begin(self, fit: Fit) -> None:
-        self._names, self._printed = shown(fit, self.metrics, "ConsoleMeter"), float("-inf")
+        self._names, self._printed, self._width = shown(fit, self.metrics, "ConsoleMeter"), float("-inf"), 0
 
     def _step(self, fit: Fit, step: Step) -> None:
         now = monotonic()
         if now - self._printed >= self.throttle:
             self._printed = now
-            _print(fit.workout.epochs + 1, fit.workout.steps, {n: step.values.get(n) for n in self._names}, "")
+            self._print(fit.workout.epochs + 1, fit.workout.steps, {n: step.values.get(n) for n in self._names})
 
     def _epoch(self, fit: Fit, number: int, row: Mapping[str, float]) -> None:
-        _print(fit.workout.epochs, fit.workout.steps, {n: value_at(fit, n, row) for n in self._names}, "\n")
+        self._print(fit.workout.epochs, fit.workout.steps, {n: value_at(fit, n, row) for n in self._names})
+        self._end_line()
+
+    def _end(self, fit: Fit, error: BaseException | None) -> None:
+        if self._width:  # it ended in the middle of an epoch
+            self._end_line()
+
+    def _print(self, epochs: int, steps: int, values: Mapping[str, float | None]) -> None:
+        """A line over the one before, of which no digit may stay."""
+        text = "".join(f" - {name}: {value:1.4f}" for name, value in values.items() if value is not None)
+        line = f"[{epochs:4d}:{steps:7d}]{text}"
+        _write(f"\r{line:{self._width}}" if self._width > len(line) else f"\r{line}")
+        self._width = len(line)
+
+    def _end_line(self) -> None:
+        _write("\n")
+        self._width = 0
 
 
-def _print(epochs: int, steps: int, values: Mapping[str, float | None], end: str) -> None:
-    text = "".join(f" - {name}: {value:1.4f}" for name, value in values.items() if value is not None)
-    print(f"\r[{epochs:4d}:{steps:7d}]{text}", end=end, flush=True)  # noqa: T201
+def _write(text: str) -> None:
+    print(text, end="", flush=True)  # noqa: T201
 
 
 @callback

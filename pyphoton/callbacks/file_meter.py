@@ -60,6 +60,7 @@ class FileMeter(Callback):
             raise ArgumentError("FileMeter epoch_only=", "True or False", repr(self.epoch_only))
         self._file: TextIO | None = None
         self._rows: Rows | None = None
+        self._before = (0, 0)
 
     def hooks(self) -> Hooks:
         """At the begin, each epoch and the end."""
@@ -77,7 +78,7 @@ class FileMeter(Callback):
             raise FileError(str(self.filename), "a file that can be written", str(error)) from error
 
     def _begin(self, fit: Fit) -> None:
-        self._rows = Rows(fit, shown(fit, self.metrics, "FileMeter"))
+        self._rows, self._before = Rows(fit, shown(fit, self.metrics, "FileMeter")), (0, 0)
         with self._writing():
             self._file = Path(self.filename).open("a", encoding="utf-8", newline="\n")
             if self._mark == "," and self._file.tell() == 0:
@@ -85,19 +86,25 @@ class FileMeter(Callback):
 
     def _epoch(self, fit: Fit, number: int, row: Mapping[str, float]) -> None:
         if self._rows is not None:
-            self._write(self._rows.epoch(row) if self.epoch_only else self._rows.steps())
+            self._write(fit, self._rows.epoch(row) if self.epoch_only else self._rows.steps())
 
     def _end(self, fit: Fit, error: BaseException | None) -> None:
-        try:
-            if self._rows is not None and not self.epoch_only:  # stop() leaves an epoch in the middle
-                self._write(self._rows.steps())
-        finally:
-            if self._file is not None:
-                self._file.close()
-            self._file = self._rows = None
+        file, rows, self._file, self._rows = self._file, self._rows, None, None
+        if file is None or rows is None:
+            return
+        steps, size = self._before
+        with self._writing(), file:
+            if fit.workout.steps < steps:  # another callback has failed after this one had written: the epoch is undone
+                file.truncate(size)
+            elif not self.epoch_only:  # stop() leaves an epoch in the middle
+                self._write_to(file, rows.steps())
 
-    def _write(self, rows: Iterator[tuple[str, float, int]]) -> None:
+    def _write(self, fit: Fit, rows: Iterator[tuple[str, float, int]]) -> None:
         if self._file is not None:
             with self._writing():
-                self._file.writelines(self._mark.join((name, repr(value), str(step))) + "\n" for name, value, step in rows)
-                self._file.flush()
+                self._before = fit.workout.steps, self._file.tell()
+                self._write_to(self._file, rows)
+
+    def _write_to(self, file: TextIO, rows: Iterator[tuple[str, float, int]]) -> None:
+        file.writelines(self._mark.join((name, repr(value), str(step))) + "\n" for name, value, step in rows)
+        file.flush()

@@ -43,6 +43,7 @@ class TensorBoardMeter(Callback):
         return Hooks(begin=self._begin, epoch=self._epoch, end=self._end) if self.works else Hooks()
 
     def _begin(self, fit: Fit) -> None:
+        from tensorboard.compat.proto.event_pb2 import Event, SessionLog
         from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
         self._rows = Rows(fit, shown(fit, self.metrics, "TensorBoardMeter"))
@@ -50,6 +51,8 @@ class TensorBoardMeter(Callback):
             self._writer = EventFileWriter(str(self.path))
         except OSError as error:
             raise FileError(str(self.path), "a folder that can be written", str(error)) from error
+        started = SessionLog(status=SessionLog.START)  # TensorBoard forgets later steps, of an epoch that was undone
+        self._writer.add_event(Event(wall_time=time.time(), step=fit.workout.steps + 1, session_log=started))
 
     def _epoch(self, fit: Fit, number: int, row: Mapping[str, float]) -> None:
         self._write()

@@ -25,6 +25,7 @@ from pyphoton import (
     UnknownName,
     Workout,
 )
+from pyphoton.callbacks.hooks import Fit, Step
 
 X = np.random.default_rng(4).normal(size=(22, 3)).astype("float32")
 Y = X[:, :1] * 2
@@ -76,9 +77,25 @@ def test_console_meter_during_an_epoch(capsys):
     workout = fresh().fit_((X, Y), batch_size=8, callbacks=ConsoleMeter("loss", throttle=0, epoch_only=False))
     steps = [f"\r[   1:{n:7d}] - loss: {value:1.4f}" for n, value in enumerate(workout.history("loss")[1], 1)]
     last = f"\r[   1:      3] - loss: {workout.history.epochs[0]['loss']:1.4f}\n"
-    assert capsys.readouterr().out == "".join([*steps, last])
+    assert [line.rstrip(" ") for line in capsys.readouterr().out.split("\r")] == "".join([*steps, last]).split("\r")
     fresh().fit_((X, Y), batch_size=8, callbacks=ConsoleMeter("loss", throttle=1000, epoch_only=False))
     assert capsys.readouterr().out.count("\r") == 2  # the first step, and the epoch
+    fresh().fit_((X, Y), batch_size=8, callbacks=[ConsoleMeter("loss", epoch_only=False), lambda w, phase: pp.stop(w)])
+    assert capsys.readouterr().out.endswith("\n")
+
+
+def test_console_meter_leaves_no_digit_of_a_longer_line(capsys):
+    """A shorter line covers the longer one before it, so that 9.5 after 10.25 is not read as 9.50000."""
+    workout, meter = fresh(), ConsoleMeter("loss", throttle=0, epoch_only=False)
+    hooks, fit = meter.hooks(), Fit(workout, 1, False, lambda: None)
+    hooks.begin(fit)
+    for value in (10.25, 9.5):
+        hooks.step(fit, Step(0, {"loss": value}, tuple))
+    hooks.epoch(fit, 0, {"loss": 9.75})
+    first, second, third = capsys.readouterr().out.split("\r")[1:]
+    assert first.endswith(" - loss: 10.2500")
+    assert second.endswith(" - loss: 9.5000 ")
+    assert third.endswith(" - loss: 9.7500\n")
 
 
 def test_silent_meter_shows_nothing_even_on_a_terminal(capsys, monkeypatch):
@@ -163,6 +180,19 @@ def test_file_meter_leaves_no_rows_of_an_epoch_that_is_undone(tmp_path, epoch_on
     assert [step for _, _, step in read(path, "\t")] == ([3, 6] if epoch_only else [1, 2, 3, 4, 5, 6])
 
 
+@pytest.mark.parametrize("epoch_only", [True, False])
+def test_file_meter_takes_back_the_rows_of_an_epoch_that_another_callback_undoes(tmp_path, epoch_only):
+    """A callback after it fails when the rows are written already: they are taken back with the epoch."""
+    path = tmp_path / "log.csv"
+    meter, workout = FileMeter(path, "loss", epoch_only=epoch_only), fresh()
+    late = LambdaCallback(on_epoch_end=lambda epoch, logs: fail() if epoch == 1 else None)
+    with pytest.raises(KeyError):
+        workout.fit_((X, Y), batch_size=8, epochs=3, callbacks=[meter, late])
+    workout.fit_((X, Y), batch_size=8, callbacks=meter)
+    steps = [int(line.split(",")[2]) for line in path.read_text("utf-8").splitlines()[1:]]
+    assert steps == ([3, 6] if epoch_only else [1, 2, 3, 4, 5, 6])
+
+
 def test_file_meter_keeps_the_steps_before_a_stop(tmp_path):
     """stop() in the middle of an epoch keeps its steps: their rows are written when the fit ends."""
     path = tmp_path / "log"
@@ -219,6 +249,19 @@ def test_tensorboard_meter_shows_each_epoch_when_it_is_done(tmp_path):
     with pytest.raises(KeyError):
         fresh().fit_((X, Y), batch_size=8, epochs=9, callbacks=[LambdaCallback(on_batch_end=print), TensorBoardMeter(tmp_path, "loss"), LambdaCallback(on_epoch_end=look)])
     assert seen == [3, 6, 9]
+
+
+def test_tensorboard_meter_takes_back_an_epoch_that_is_undone(tmp_path):
+    """After an epoch that another callback undid, and its repetition, TensorBoard reads each step once, with its last value."""
+    pytest.importorskip("tensorboard", reason=REASON)
+    meter, workout = TensorBoardMeter(tmp_path), fresh()
+    late = LambdaCallback(on_epoch_end=lambda epoch, logs: fail() if epoch == 1 else None)
+    with pytest.raises(KeyError):
+        workout.fit_((X, Y), batch_size=8, epochs=3, callbacks=[meter, late])
+    workout.fit_((X, -Y), batch_size=8, epochs=2, callbacks=meter)
+    found = scalars(tmp_path)["loss"]
+    assert [step for step, _ in found] == list(range(1, 10))
+    np.testing.assert_allclose([value for _, value in found], workout.history("loss")[1], rtol=1e-6)
 
 
 def test_tensorboard_meter_without_tensorboard(monkeypatch):
