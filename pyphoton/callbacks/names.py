@@ -30,11 +30,10 @@ def known(fit: Fit) -> tuple[str, ...]:
 def check(fit: Fit, name: str, who: str) -> None:
     """Errors: UnknownName unless this fit measures `name`."""
     names = known(fit)
-    if name in names:
-        return
-    if name.removeprefix("val_") in names and not fit.validating:
-        raise UnknownName(who, f"one of {', '.join(names)}", repr(name), "There is no validation data: fit_(workout, data, validation).")
-    raise UnknownName(who, "a metric of the workout", repr(name), near(name, names))
+    if name not in names:
+        only_there = not fit.validating and name.removeprefix("val_") in names
+        hint = "There is no validation data: fit_(workout, data, validation)." if only_there else near(name, names)
+        raise UnknownName(who, f"one of {', '.join(names)}", repr(name), hint)
 
 
 def shown(fit: Fit, names: tuple[str, ...] | None, who: str) -> tuple[str, ...]:

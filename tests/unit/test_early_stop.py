@@ -280,8 +280,8 @@ def test_a_save_that_fails_ends_the_run_and_keeps_the_workout(tmp_path):
 @pytest.mark.parametrize(
     ("name", "validation", "words"),
     [
-        ("val_los", VALID, ["'val_los'", "val_loss"]),
-        ("f1", VALID, ["'f1'", "accuracy", "val_accuracy"]),
+        ("val_los", VALID, ["'val_los'", "one of loss, accuracy, val_loss, val_accuracy", "Did you mean 'val_loss'"]),
+        ("f1", VALID, ["'f1'", "one of loss, accuracy, val_loss, val_accuracy"]),
         ("val_loss", None, ["'val_loss'", "validation data", "loss, accuracy"]),
         ("val_accuracy", None, ["'val_accuracy'", "validation data"]),
     ],
