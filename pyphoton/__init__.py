@@ -23,6 +23,10 @@ _NAMES = {
     "backends.julia.documentation": ("julia_doc",),
     "backends.julia.errors": ("JuliaError",),
     "backends.julia.exchange": ("JuliaArray", "from_julia", "to_julia"),
+    "callbacks": (
+        "AutoSave", "ConsoleMeter", "EarlyStop", "EpochSave", "FileMeter", "LambdaCallback", "PlotMeter", "SilentMeter",
+        "TensorBoardMeter", "throttle",
+    ),
     "config": ("get_context", "reset_context", "seed_", "set_context"),
     "confusion": ("confusion_matrix", "plot_confusion"),
     "errors": (

@@ -9,6 +9,9 @@ import numpy as np
 from pyphoton.backends.base import Rates
 from pyphoton.record import History
 
+RATE = "lr"
+"""The learning rate's name in the history."""
+
 
 class Clock:
     """The rates of the epoch that a workout begins now. `rates` is what a session takes: None when nothing changes them."""
@@ -29,10 +32,10 @@ class Clock:
         return float(self.schedule.rate(float(self.opt.lr), t, self.rows))
 
     def named(self, step: int) -> dict[str, float]:
-        """What the history keeps of a step: "lr", where a schedule changes it."""
-        return {} if self.schedule is None else {"lr": self(step)}
+        """What the history keeps of a step: the rate, where a schedule changes it."""
+        return {} if self.schedule is None else {RATE: self(step)}
 
     def record(self, history: History, first: int, count: int) -> None:
         """Keep the rates of the steps done."""
         if self.schedule is not None:
-            history.record_many(first + 1, ("lr",), np.array([[self(k + 1)] for k in range(count)]))
+            history.record_many(first + 1, (RATE,), np.array([[self(k + 1)] for k in range(count)]))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyphoton import drawing, table
+from pyphoton.clock import RATE
 from pyphoton.errors import ArgumentError, DataError, NotBuilt
 from pyphoton.figures import GRID, INK, TRAINING, VALIDATION, finished, new_figure
 from pyphoton.network import network_of
@@ -53,7 +54,7 @@ def plotmetrics(workout: Any, metrics: Any = ("loss", "val_loss"), path: str | P
 
 
 def _panel(axes: Any, history: Any, name: str) -> None:
-    rows = [row for row in history.epochs if name in row]
+    rows = [] if name == RATE and name in history else [row for row in history.epochs if name in row]
     if name in history:
         steps, values = history(name)
         every = -(-len(steps) // MOST_POINTS)

@@ -9,15 +9,14 @@ from typing import Any
 import numpy as np
 
 from pyphoton import parameters
-from pyphoton.stopping import StopTraining
 
 
 @contextmanager
 def undone_on_error(workout: Any) -> Iterator[None]:
     """Run the body; when it raises, put back weights, optimiser state, counters and history, and raise on.
 
-    Ending on purpose (stop(), the first Ctrl-C) keeps what was done; a second Ctrl-C, which may come in the middle of an
-    update, undoes the epoch.
+    Ending on purpose (stop(), the first Ctrl-C) is no error and keeps what was done; a second Ctrl-C, which may come in the
+    middle of an update, undoes the epoch.
     """
     network, history = workout.network, workout.history
     known = {id(p): p for p in (*parameters.collect(workout.model).values(), *network.parameters.values())}
@@ -28,8 +27,6 @@ def undone_on_error(workout: Any) -> Iterator[None]:
     rows, marks = len(history.epochs), {name: dict(column) for name, column in history.items() if name.startswith("val_")}
     try:
         yield
-    except StopTraining:
-        raise
     except BaseException:
         for parameter in network.parameters.values():
             parameter.set_(values[id(parameter)] if id(parameter) in values else parameter.draw())

@@ -10,5 +10,8 @@ class StopTraining(Exception):
 
 
 def stop(workout: Any, reason: str = "") -> None:
-    """End the running `fit_` of `workout` after this step; what was trained stays. For use in a callback."""
-    raise StopTraining(reason)
+    """End the running `fit_` of `workout` after this step; what was trained stays. For use in a callback.
+
+    The reason is kept in `workout.stopped`. Where nothing is being trained, it is an exception that comes out.
+    """
+    raise StopTraining(reason or "stop() without a reason")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -13,7 +14,10 @@ from pyphoton import losses, optimisers, parameters
 from pyphoton import metrics as metric_names
 from pyphoton.arguments import checked, is_integer
 from pyphoton.backends.base import Report, Session, Stream, Whole
-from pyphoton.clock import Clock
+from pyphoton.callbacks.forms import listed
+from pyphoton.callbacks.hooks import Fit
+from pyphoton.callbacks.running import Running, minibatches
+from pyphoton.clock import RATE, Clock
 from pyphoton.data.arrays import convert
 from pyphoton.data.forms import Batch, Epochs, batch_of, is_whole
 from pyphoton.diagnose import non_finite
@@ -22,12 +26,9 @@ from pyphoton.gradient import Gradients
 from pyphoton.interrupt import Interrupt
 from pyphoton.network import Network
 from pyphoton.plan import Plan
-from pyphoton.progress import Progress, wanted
+from pyphoton.progress import Progress
 from pyphoton.record import History
 from pyphoton.rollback import undone_on_error
-from pyphoton.stopping import StopTraining
-
-Callback = Callable[["Workout", str], Any]
 
 
 class Workout:
@@ -36,7 +37,8 @@ class Workout:
     `metrics` is a list of metrics, or give them by name: `Workout(model, loss, acc=accuracy())`. `loss` is any callable
     of (prediction, target). backend, device and seed default to the context's (see get_backend, set_context, seed_).
     precision: "bfloat16" or "float16" computes in that type where it is good enough (torch only); parameters stay as they are.
-    State: `history`, `steps` (updates done), `epochs` (passes done). Every call of `fit_` goes on from there.
+    State: `history`, `steps` (minibatches done), `epochs` (passes done). Every call of `fit_` goes on from there; whether the
+    last one was `interrupted` (Ctrl-C), and why it was `stopped` (None where nothing asked for it).
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Workout:
         self.steps = 0
         self.epochs = 0
         self.interrupted = False
+        self.stopped: str | None = None
         self.network = Network(model, backend=backend, device=device, seed=seed, precision=precision)
         self._session: Session | None = None
         self._made_for: Any = None
@@ -64,8 +67,8 @@ class Workout:
     @checked
     def fit_(
         self, data: Any, validation: Any = None, *, epochs: int = 1, batch_size: int | None = 32, shuffle: bool = True,
-        convertor: Callable[[Any], Any] | None = None, callbacks: Callback | Iterable[Callback] = (),
-        verbose: bool | None = None, on_nan: str = "raise",
+        convertor: Callable[[Any], Any] | None = None, callbacks: Any = (),
+        verbose: bool | None = None, on_nan: str = "raise", cb: Any = None,
     ) -> Workout:  # fmt: skip
         """Train for `epochs` more epochs. Returns the workout.
 
@@ -74,8 +77,10 @@ class Workout:
         among them, gives minibatches as they come; a function is called for each epoch and returns either.
         validation: the same forms; measured after each epoch as `val_loss` and so on.
         convertor: applied to each minibatch (X, Y); the default casts to the model's dtype; `identity` casts nothing.
-        callbacks: functions of (workout, phase): phase "train" after each step, "valid" at the end of each epoch.
-        verbose: True or False for the progress bar; None shows it on a terminal only.
+        callbacks (or cb): one or a list, called in order: functions of (workout, phase), phase "train" after each step, "valid"
+        at the end of each epoch; functions without arguments, at most every 5 seconds; objects with Keras's methods or
+        Lightning's hooks; the library's own, as EarlyStop. An error in one of them is an error of the epoch.
+        verbose: True or False for the progress bar; None shows it on a terminal only, unless a ConsoleMeter or SilentMeter is there.
         on_nan: "raise" ends at a loss that is not finite, naming step and layer; "ignore" goes on.
 
         An epoch that ends in an error is undone: weights, optimiser, counters and history are what they were before it.
@@ -83,20 +88,22 @@ class Workout:
         Errors: DataError, ShapeError, NonFiniteLoss, ArgumentError.
         """
         _check_counts(epochs, batch_size, on_nan)
-        callbacks = _callbacks(callbacks)
         _check_options(convertor, shuffle, verbose)
         if self._fitting:
             raise ArgumentError("fit_", "one fit_ of a workout at a time", "a second one in a callback")
         training, validating = Epochs(data), None if validation is None else Epochs(validation)
-        self.interrupted = False
-        with Interrupt() as interrupt, self._training():
+        interrupt = Interrupt()
+        fit = Fit(self, epochs, validating is not None, partial(minibatches, training, batch_size))
+        running = Running(listed(callbacks, cb), fit, interrupt)
+        show = running.wants_bar(verbose)
+        self.interrupted, self.stopped = False, None
+        with interrupt, self._training(), running:
             for number in range(1, epochs + 1):
-                try:
-                    with undone_on_error(self):
-                        self._epoch(training, validating, callbacks, interrupt, batch_size=batch_size, shuffle=shuffle,
-                                    convertor=convertor, bar=(wanted(verbose), number, epochs), finite=on_nan == "raise")  # fmt: skip
-                except StopTraining:
+                if running.stopped:
                     break
+                with running.stoppable(), undone_on_error(self):
+                    self._epoch(training, validating, running, interrupt, batch_size=batch_size, shuffle=shuffle,
+                                convertor=convertor, bar=(show, number, epochs), finite=on_nan == "raise")  # fmt: skip
                 if interrupt:
                     self.interrupted = True
                     print(f"\ninterrupted after step {self.steps}; fit_ goes on from here")  # noqa: T201
@@ -112,44 +119,52 @@ class Workout:
             self._fitting = False
 
     def _epoch(
-        self, data: Epochs, validation: Epochs | None, callbacks: list[Callback], interrupt: Interrupt, *,
+        self, data: Epochs, validation: Epochs | None, running: Running, interrupt: Interrupt, *,
         batch_size: int | None, shuffle: bool, convertor: Any, bar: tuple[bool, int, int], finite: bool,
     ) -> None:  # fmt: skip
         begun, row = perf_counter(), {}
+        if running.epoch_begin(bar[1] - 1):
+            return
         batches, count = self._batches(data, batch_size, convertor, shuffle)
+        batches = running.watched(batches)
         if isinstance(batches, Stream):
             batches = _peeked(batches)
+        if running.first():
+            return
         first_step, clock = self.steps, Clock(self)
         progress = Progress(*bar, count)
-        stopping: list[StopTraining] = []
 
         def hook(done: int, values: tuple[float, ...]) -> bool:
             named = dict(zip(self._names, values, strict=True))
             progress.at(done, named)
-            if callbacks:
-                self.steps = first_step + done
-                self.history.record(self.steps, named | clock.named(done))
-                return self._call(callbacks, "train", stopping)
-            return False
+            if not running.steps:
+                return False
+            self.steps = first_step + done
+            named |= clock.named(done)
+            self.history.record(self.steps, named)
+            return running.step(done, named)
 
-        every = 1 if callbacks else progress.every(count)
+        every = 1 if running.steps else progress.every(count)
         try:
-            report = self.session.epoch(batches, train=True, every=every, hook=hook, interrupt=interrupt.flag, finite=finite, rates=clock.rates)
+            report = self.session.epoch(
+                batches, train=True, every=every, hook=hook if every else None, interrupt=interrupt.flag, finite=finite,
+                rates=clock.rates,
+            )  # fmt: skip
             self._record(report, first_step, clock)
             if report.failed is not None:
                 raise non_finite(self, *report.failed)
-            row = _means(self._names, report) | {"lr": clock(max(len(report.values), 1))}
-            if validation is not None and not interrupt and not stopping:
-                row |= self._validate_all(validation, batch_size, convertor, interrupt)
+            row = _means(self._names, report)
+            if validation is not None and not interrupt and not running.stopped:
+                with running.stoppable():
+                    row |= self._validate_all(validation, batch_size, convertor, interrupt)
+            row[RATE] = clock(max(len(report.values), 1))
         finally:
             progress.close(self.steps - first_step, row)
-        if not report.stopped:
+        if not report.stopped and not running.cut:
             self.epochs += 1
         self.history.epochs.append({"epoch": self.epochs, "steps": self.steps, **row, "seconds": perf_counter() - begun})
-        if not stopping:
-            self._call(callbacks, "valid", stopping)
-        if stopping:
-            raise stopping[0]
+        if not running.stopped:
+            running.epoch(bar[1] - 1, row)
 
     def _record(self, report: Report, first_step: int, clock: Clock) -> None:
         if report.failed is None:
@@ -157,15 +172,6 @@ class Workout:
         self.history.record_many(first_step + 1, self._names, report.values)
         clock.record(self.history, first_step, len(report.values))
         self.steps = first_step + len(report.values)
-
-    def _call(self, callbacks: list[Callback], phase: str, stopping: list[StopTraining]) -> bool:
-        """Call the callbacks in order; whether one of them asked to stop."""
-        try:
-            for callback in callbacks:
-                callback(self, phase)
-        except StopTraining as request:
-            stopping.append(request)
-        return bool(stopping)
 
     def step_(self, x: Any, y: Any) -> float:
         """One update on one minibatch. Returns its loss (before the update). Errors: as `fit_`; nothing is changed then."""
@@ -334,14 +340,6 @@ def _means(names: tuple[str, ...], report: Report) -> dict[str, float]:
 def _check_some(report: Report) -> None:
     if not len(report.values):
         raise DataError("data", "at least one minibatch", "none", "An iterator that is used up gives nothing; pass a list or a function.")
-
-
-def _callbacks(callbacks: Any) -> list[Callback]:
-    found = list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks]
-    for callback in found:
-        if not callable(callback):
-            raise ArgumentError("fit_", "callbacks: functions of (workout, phase)", repr(callback))
-    return found
 
 
 def _check_options(convertor: Any, shuffle: Any, verbose: Any) -> None:

@@ -67,7 +67,8 @@ def test_names_of_the_issue_are_public():
     PseudoHuberLoss BCELoss CrossEntropyLoss HingeLoss SquaredHingeLoss FocalLoss nll accuracy BinaryAccuracy OneHotBinaryAccuracy SGD Momentum
     Nesterov Adagrad Rmsprop Adadelta Adam ADAM AdamW Adamax Workout fit_ step_ validate evaluate predict gradients history hasmetric
     getmetricvalue freeze_ unfreeze_ stop identity summary plot_history plot_model save load weights weights_ seed_ set_context get_context
-    reset_context get_backend PhotonError
+    reset_context get_backend PhotonError ConsoleMeter SilentMeter FileMeter TensorBoardMeter PlotMeter EpochSave AutoSave EarlyStop LambdaCallback
+    throttle
     """.split()
     assert [name for name in wanted if name not in pyphoton.__all__] == []
 
@@ -101,7 +102,7 @@ def test_unknown_names_are_attribute_errors():
 
 def test_import_loads_no_engine_and_no_numpy():
     """`import pyphoton` loads neither torch nor Julia nor NumPy nor anything else that is heavy."""
-    heavy = ("torch", "juliacall", "juliapkg", "numpy", "matplotlib", "keras", "sklearn", "tqdm", "safetensors")
+    heavy = ("torch", "juliacall", "juliapkg", "numpy", "matplotlib", "keras", "sklearn", "tqdm", "safetensors", "tensorboard")
     code = f"import sys, pyphoton; print([m for m in {heavy!r} if m in sys.modules])"
     assert python(code) == "[]\n"
 
