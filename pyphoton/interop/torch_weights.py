@@ -140,26 +140,24 @@ def _by_name(places: list[_Place], state: State) -> list[tuple[_Place, tuple[str
 
 def _in_order(places: list[_Place], state: State) -> list[tuple[_Place, tuple[str, ...]]]:
     """The model's arrays and the state's, one after the other. Errors: FileError, ShapeError: the first that does not fit."""
-    ours = [(place, name) for place in places for name in place.names]
+    ours = [name for place in places for name in place.names]
     if not state.ordered:
-        _name_difference([n for _, n in ours], state, "The file keeps no order: names have to agree, or give a state_dict in the model's order.")
-    if {n for _, n in ours} & set(state.arrays) and len(ours) != len(state.arrays):
-        _name_difference([n for _, n in ours], state, "strict=False takes what both have.")
+        raise _other_names(ours, state, "The file keeps no order: names have to agree, or give a state_dict in the model's order.")
+    if state.arrays and (set(ours) < set(state.arrays) or set(ours) > set(state.arrays)):
+        raise _other_names(ours, state, "strict=False takes what both have.")
     theirs = iter(state.arrays)
-    modules: dict[str, str] = {}
+    modules: dict[str, str] = {}  # of ours, to theirs
     pairs = []
     for place in places:
         taken = []
         for name in place.names:
-            module, last = name.rpartition(".")[::2]
             other = next(theirs, None)
-            where = f"{state.source}: {name}"
             if other is None:
-                raise FileError(where, f"an array of shape {place.shape}", "the end of the state_dict")
-            if state.arrays[other].shape != place.shape:
-                raise _shape_error(place, name, state, other)
-            if other.rpartition(".")[2] != last or modules.setdefault(module, other.rpartition(".")[0]) != other.rpartition(".")[0]:
-                raise FileError(where, f"a {last} of the same layer", other, "Names differ, so arrays are taken in order.")
+                raise FileError(f"{state.source}: {name}", f"an array of shape {place.shape}", "the end of the state_dict")
+            _check_shape(place, name, state, other)
+            (module, last), (its_module, its_last) = name.rpartition(".")[::2], other.rpartition(".")[::2]
+            if its_last != last or modules.setdefault(module, its_module) != its_module:
+                raise FileError(f"{state.source}: {name}", f"a {last} of the same layer", other, "Names differ, so arrays are taken in order.")
             taken.append(other)
         pairs.append((place, tuple(taken)))
     rest = next(theirs, None)
@@ -168,10 +166,10 @@ def _in_order(places: list[_Place], state: State) -> list[tuple[_Place, tuple[st
     return pairs
 
 
-def _name_difference(ours: list[str], state: State, hint: str) -> None:
+def _other_names(ours: list[str], state: State, hint: str) -> FileError:
     missing = [n for n in ours if n not in state.arrays]
     more = [n for n in state.arrays if n not in set(ours)]
-    raise FileError(state.source, f"{_some(missing)} too" if missing else "nothing else", f"{_some(more)} besides" if more else "", hint)
+    return FileError(state.source, f"{_some(missing)} too" if missing else "nothing else", f"{_some(more)} besides" if more else "", hint)
 
 
 def _some(names: Iterable[str]) -> str:
@@ -179,16 +177,17 @@ def _some(names: Iterable[str]) -> str:
     return ", ".join(listed[:3]) + (f" and {len(listed) - 3} more" if len(listed) > 3 else "") if listed else "none"
 
 
-def _shape_error(place: _Place, name: str, state: State, other: str) -> ShapeError:
-    layer = name.rpartition(".")[0]
-    hint = f"skip=({layer!r},) leaves that layer as it is." if layer else ""
-    found = f"{state.arrays[other].shape}{'' if other == name else f' in {other}'}"
-    return ShapeError(f"{state.source}: {name}", f"an array of shape {place.shape}", found, hint)
+def _check_shape(place: _Place, name: str, state: State, other: str) -> None:
+    """Errors: ShapeError unless the state's array `other` can be the place's `name`."""
+    found = state.arrays[other].shape
+    if found != place.shape:
+        layer = name.rpartition(".")[0]
+        hint = f"skip=({layer!r},) leaves that layer as it is." if layer else ""
+        raise ShapeError(f"{state.source}: {name}", f"an array of shape {place.shape}", f"{found}{'' if other == name else f' in {other}'}", hint)
 
 
 def _value(place: _Place, state: State, taken: tuple[str, ...]) -> Any:
     """The parameter's new value. Errors: ShapeError, Unsupported."""
     for name, other in zip(place.names, taken, strict=True):
-        if state.arrays[other].shape != place.shape:
-            raise _shape_error(place, name, state, other)
+        _check_shape(place, name, state, other)
     return place.slot.restore(tuple(state.arrays[n] for n in taken), f"{state.source}: {taken[-1]}")

@@ -46,10 +46,10 @@ class ResidualBlock(Layer):
         positive(self, channels=self.channels, strides=self.strides)
         n, s = self.channels, self.strides
         if self.bottleneck:
-            self.set(conv1=_convolution(n, 1), conv2=_convolution(n, 3, s), conv3=_convolution(4 * n, 1))
-            self.set(bn1=BatchNorm(relu), bn2=BatchNorm(relu), bn3=BatchNorm())
+            self.set(conv1=_convolution(n, 1), bn1=BatchNorm(relu), conv2=_convolution(n, 3, s), bn2=BatchNorm(relu))
+            self.set(conv3=_convolution(4 * n, 1), bn3=BatchNorm())
         else:
-            self.set(conv1=_convolution(n, 3, s), conv2=_convolution(n, 3), bn1=BatchNorm(relu), bn2=BatchNorm())
+            self.set(conv1=_convolution(n, 3, s), bn1=BatchNorm(relu), conv2=_convolution(n, 3), bn2=BatchNorm())
         if self.project:
             self.set(downsample=Sequential(_convolution(4 * n if self.bottleneck else n, 1, s), BatchNorm()))
 
