@@ -333,6 +333,26 @@ def test_damaged_files_are_refused(built, tmp_path, end):
         load_state_dict_(model, tmp_path / "weights.bin")
 
 
+@pytest.mark.parametrize("end", ["pt", "safetensors"])
+def test_files_changed_at_random_are_read_or_refused(built, tmp_path, end):
+    """Bytes that are changed, lost, added or repeated give weights or a PhotonError: no other error, and no warning."""
+    model, module = built
+    path = tmp_path / f"weights.{end}"
+    torch.save(module.state_dict(), path) if end == "pt" else save_file(module.state_dict(), path)
+    whole, random, refused = path.read_bytes(), np.random.default_rng(1), 0
+    for _ in range(200):
+        changed = bytearray(whole)
+        for at in random.integers(0, len(whole) if end == "pt" else 900, 3):  # the header of a safetensors file, mostly
+            length = int(random.integers(1, 12))
+            changed[at : at + length] = random.bytes(int(random.integers(0, 12)))
+        path.write_bytes(changed)
+        try:
+            load_state_dict_(model, path)
+        except pp.PhotonError:
+            refused += 1
+    assert refused > 100
+
+
 def test_a_model_without_shapes_asks_for_them():
     """A model that met no data has nothing to give and no place to put weights."""
     with pytest.raises(pp.NotBuilt, match="to_state_dict"):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from zoo_numbers import MODELS, image, weight
+from zoo_numbers import MODELS, RATE, TRAINED, image, lesson, weight
 
 from pyphoton import (
     SGD,
@@ -117,6 +117,18 @@ def test_scores_on_numpy_are_torchvisions():
     back = to_state_dict(workout)
     assert [n for n in back if not n.endswith("num_batches_tracked")] == list(given)
     assert all(np.array_equal(back[name].numpy(), value) for name, value in given.items())
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_training_is_torchvisions(name, float64):
+    """Three steps of gradient descent from the same weights have torchvision's losses, and leave its running statistics."""
+    wanted = golden(name)
+    workout = Workout(model_of(name), CrossEntropyLoss(use_softmax=True), SGD(RATE))
+    load_state_dict_(workout, numbers(wanted["state"]), input_shape=(3, 64, 64))
+    images, classes = lesson()
+    fit_(workout, [(images, classes)], epochs=3)
+    np.testing.assert_allclose(history(workout, "loss")[1], wanted["training"]["losses"], rtol=1e-7)
+    np.testing.assert_allclose(predict(workout, images[:1])[0, :10], wanted["training"]["scores"], rtol=1e-6)
 
 
 SMALLEST = {

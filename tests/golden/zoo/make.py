@@ -17,12 +17,28 @@ import torch
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parents[1] / "unit"))
 
-from zoo_numbers import MODELS, image, is_counter, weight  # noqa: E402
+from zoo_numbers import MODELS, RATE, TRAINED, image, is_counter, lesson, weight  # noqa: E402
 
 OPERATIONS = (
     "nms", "qnms", "roi_align", "roi_pool", "ps_roi_align", "ps_roi_pool", "deform_conv2d", "_roi_align_backward", "_roi_pool_backward",
     "_ps_roi_align_backward", "_ps_roi_pool_backward", "_deform_conv2d_backward",
 )  # fmt: skip
+
+
+def trained(model):
+    """The losses of three steps of gradient descent, and the scores of the first image after them, by the running statistics; in float64."""
+    images, classes = map(torch.from_numpy, lesson())
+    images = images.double()
+    optimiser = torch.optim.SGD(model.double().train().parameters(), RATE)
+    losses = []
+    for _ in range(3):
+        loss = torch.nn.functional.cross_entropy(model(images), classes)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    with torch.no_grad():
+        return {"losses": losses, "scores": model.eval()(images[:1])[0, :10].tolist()}
 
 
 def record(models, name):
@@ -36,7 +52,8 @@ def record(models, name):
     with torch.no_grad():
         scores = {str(size): model(torch.from_numpy(image(size)))[0, :10].tolist() for size in (64, 224)}
     shapes = {key: "x".join(map(str, value.shape)) for key, value in state.items() if not is_counter(key)}
-    return {"torchvision": MODELS[name], "parameters": parameters, "scores": scores, "state": shapes}
+    training = {"training": trained(model)} if name in TRAINED else {}
+    return {"torchvision": MODELS[name], "parameters": parameters, "scores": scores, **training, "state": shapes}
 
 
 def main():
