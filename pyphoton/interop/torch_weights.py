@@ -22,9 +22,11 @@ from pyphoton.workout import Workout
 
 @dataclass(frozen=True)
 class Loaded:
-    """What `load_state_dict_` did: torch's names of the arrays that were `taken`, how they were matched ("names" or "order"),
-    the model's that were `kept` as they were, and the state_dict's that were `unused`.
-    """  # fmt: skip
+    """What `load_state_dict_` did.
+
+    `taken`: the names in the state_dict of the arrays that were loaded; `matched`: by "names" or by "order"; `kept`: torch's names
+    of what stayed as it was in the model; `unused`: the names of what was left in the state_dict.
+    """
 
     taken: tuple[str, ...]
     matched: str
@@ -67,7 +69,7 @@ def to_state_dict(model: Any) -> dict[str, Any]:
 
 
 @checked
-def load_state_dict_(model: Any, state: Any, *, strict: bool = True, input_shape: Any = None, skip: Iterable[str] = ()) -> Loaded:
+def load_state_dict_(model: Any, state: Any, *, strict: bool = True, input_shape: Any = None, skip: str | Iterable[str] = ()) -> Loaded:
     """Set the parameters of a model or workout from a torch state_dict: a mapping of tensors or arrays, or a file.
 
     Files: .safetensors, or .pt and .pth that `torch.save(module.state_dict(), path)` wrote (read with weights_only=True: nothing in them
@@ -84,25 +86,29 @@ def load_state_dict_(model: Any, state: Any, *, strict: bool = True, input_shape
         raise NotBuilt("load_state_dict_", hint="The model has met no data yet: give input_shape=, the shape of one sample.")
     found = read(state)
     places = list(_places(network, input_shape))
-    prefixes = (skip,) if isinstance(skip, str) else tuple(skip)
     names = [n for p in places for n in p.names]
-    for prefix in prefixes:
-        if not any(_below(n, (prefix,)) for n in names):
-            raise ArgumentError("load_state_dict_", "skip: names of layers", repr(prefix), near(prefix, {n.rpartition(".")[0] for n in names}))
-    wanted = [p for p in places if not any(_below(n, prefixes) for n in p.names)]
-    arrays = {name: a for name, a in found.arrays.items() if not _below(name, prefixes)}
-    given = State(found.source, arrays, found.ordered)
-    by_name = not strict or {n for p in wanted for n in p.names} == set(arrays)
+    left = _prefixes(skip, names)
+    wanted = [p for p in places if not any(_below(n, left) for n in p.names)]
+    given = State(found.source, {name: a for name, a in found.arrays.items() if not _below(name, left)}, found.ordered)
+    by_name = not strict or {n for p in wanted for n in p.names} == set(given.arrays)
     pairs = _by_name(wanted, given) if by_name else _in_order(wanted, given)
     values = [(place, _value(place, given, taken)) for place, taken in pairs]
     for place, value in values:
         place.parameter.set_(value)
-    taken = tuple(name for _, names in pairs for name in names)
-    return Loaded(
-        taken, "names" if by_name else "order",
-        tuple(n for n in names if n not in {n for place, _ in values for n in place.names}),
-        tuple(n for n in found.arrays if n not in set(taken)),
-    )  # fmt: skip
+    taken = tuple(name for _, some in pairs for name in some)
+    used, filled = set(taken), {name for place, _ in pairs for name in place.names}
+    kept = tuple(n for n in names if n not in filled)
+    return Loaded(taken, "names" if by_name else "order", kept, tuple(n for n in found.arrays if n not in used))
+
+
+def _prefixes(skip: Any, names: list[str]) -> tuple[str, ...]:
+    """The layers to leave out. Errors: ArgumentError for one that the model does not have."""
+    prefixes = tuple(skip) if isinstance(skip, Iterable) and not isinstance(skip, str) else (skip,)
+    for prefix in prefixes:
+        if not isinstance(prefix, str) or not any(_below(n, (prefix,)) for n in names):
+            known = near(prefix, {n.rpartition(".")[0] for n in names})
+            raise ArgumentError("load_state_dict_", "skip: names of layers", repr(prefix), known)
+    return prefixes
 
 
 def _network(model: Any) -> Network:
@@ -110,6 +116,7 @@ def _network(model: Any) -> Network:
 
 
 def _below(name: str, prefixes: Iterable[str]) -> bool:
+    """Whether an array is one of these, or belongs to one of these layers."""
     return any(name == p or name.startswith(f"{p}.") for p in prefixes)
 
 

@@ -1,6 +1,9 @@
 """Weights to and from torch: every layer against torch's own module, both ways; files; and what is refused."""
 
+import os
 import re
+import subprocess
+import sys
 from collections import OrderedDict
 
 import numpy as np
@@ -261,6 +264,29 @@ class Attack:
         return (type(self.path).touch, (self.path,))
 
 
+def test_without_torch_arrays_and_safetensors_are_read(tmp_path):
+    """Where torch is not installed, NumPy arrays and safetensors files do; what needs torch says how to get it."""
+    save_file(nn.Linear(3, 2).state_dict(), tmp_path / "weights.safetensors")
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "import numpy as np, pyphoton as pp\n"
+        "model = pp.Sequential(pp.Dense(2, name='only'))\n"
+        "pp.load_state_dict_(model, {'weight': np.ones((2, 3)), 'bias': np.ones(2)}, input_shape=(3,))\n"
+        "print(model(np.ones((1, 3))).tolist(), pp.load_state_dict_(pp.Dense(2), sys.argv[1], input_shape=(3,)).matched)\n"
+        "for run in (lambda: pp.to_state_dict(model), lambda: pp.load_state_dict_(model, sys.argv[2])):\n"
+        "    try: run()\n"
+        "    except pp.BackendMissing as error: print(error)\n"
+    )
+    (tmp_path / "weights.pt").write_bytes(b"")
+    environment = {**os.environ, "PYPHOTON_BACKEND": "numpy"}
+    files = [str(tmp_path / "weights.safetensors"), str(tmp_path / "weights.pt")]
+    run = subprocess.run([sys.executable, "-c", code, *files], env=environment, capture_output=True, text=True, timeout=120)
+    lines = run.stdout.splitlines()
+    assert lines[0] == "[[4.0, 4.0]] names", run.stderr
+    assert [line.split(":")[0] for line in lines[1:]] == ["to_state_dict", files[1]]
+    assert all("pip install 'pyphoton[torch]'" in line for line in lines[1:])
+
+
 def test_nothing_in_a_file_is_executed(built, tmp_path):
     """A .pt file with code in it is refused, and the code does not run; nor is a whole module opened."""
     model, module = built
@@ -410,6 +436,8 @@ def test_skip_names_layers_that_there_are():
     state = {"a.weight": torch.ones(9, 9), "a.bias": torch.ones(9), "ab.weight": torch.ones(2, 4), "ab.bias": torch.ones(2)}
     with pytest.raises(pp.ArgumentError, match=re.escape("skip: names of layers, received 'aa'")):
         load_state_dict_(model, state, input_shape=(3,), skip="aa")
+    with pytest.raises(pp.ArgumentError, match=re.escape("received 3")):
+        load_state_dict_(model, state, skip=3)
     assert load_state_dict_(model, state, input_shape=(3,), skip="a").taken == ("ab.weight", "ab.bias")
 
 
