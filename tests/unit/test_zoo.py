@@ -150,6 +150,24 @@ def test_a_step_of_training_lowers_the_loss(name):
     assert after < before
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_the_output_has_a_score_per_class(name):
+    """(N, 3, 224, 224) gives (N, classes), as Photon's own tests ask."""
+    assert planned(model_of(name, classes=500), 224).steps[-1].shapes == ((None, 500),)
+
+
+def test_initial_values_are_torchvisions():
+    """The deviation of first kernels: He with the outputs for ResNet, with the inputs for DenseNet; torch's uniform for the scores."""
+    for model, first, deviation in ((ResNet18(), "conv1", math.sqrt(2 / (64 * 49))), (DenseNet121(), "features.conv0", math.sqrt(2 / (3 * 49)))):
+        summary(model, (3, 64, 64))
+        values = model.parameters[f"{first}.kernel"].value
+        assert abs(values.std() / deviation - 1) < 0.03  # of 9408 numbers: four standard errors
+        assert abs(values).max() > 3 * deviation  # a normal one, not uniform
+    scores = model.parameters["classifier.kernel"].value
+    assert 0.99 / math.sqrt(1024) < abs(scores).max() <= 1 / math.sqrt(1024)
+    assert not model.parameters["classifier.bias"].value.any()
+
+
 def test_any_size_of_image_will_do():
     """Adaptive and global pooling take images of other sizes, and of uneven sides."""
     model = ResNet18(5)
