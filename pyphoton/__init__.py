@@ -41,6 +41,7 @@ _NAMES = {
         "glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "lecun_normal", "lecun_uniform", "ones", "xavier",
         "zeros",
     ),
+    "interop.torch_weights": ("load_state_dict_", "to_state_dict"),
     "layers": (
         "Activation", "AdaptiveAvgPool", "AdaptiveMaxPool", "AvgPool", "AvgPool1D", "AvgPool2D", "AvgPool3D",
         "BatchNorm", "Concurrent", "Conv1D", "Conv1DTranspose", "Conv2D", "Conv2DTranspose", "Conv3D",
@@ -73,6 +74,10 @@ _NAMES = {
         "evaluate", "fit_", "getmetricvalue", "gradients", "hasmetric", "history", "predict", "step_", "validate",
     ),
     "workout": ("Workout",),
+    "zoo": (
+        "AlexNet", "DenseNet121", "DenseNet161", "DenseNet169", "DenseNet201", "ResNet101", "ResNet152", "ResNet18",
+        "ResNet34", "ResNet50", "VGG11", "VGG13", "VGG16", "VGG19",
+    ),
 }  # fmt: skip
 _HOME = {name: module for module, names in _NAMES.items() for name in names}
 

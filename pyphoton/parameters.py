@@ -140,24 +140,27 @@ def check(layer: Any, shapes: tuple[Shape, ...]) -> None:
             )  # fmt: skip
 
 
-def collect(layer: Any, path: str = "") -> dict[str, Parameter]:
-    """The parameters of a layer and of all layers inside it, by path."""
-    found: dict[str, Parameter] = {}
-    _collect(layer, path, found, set(), set())
-    return found
+def built_layers(layer: Any, path: str = "") -> Iterator[tuple[str, Any, Mapping[str, Parameter]]]:
+    """(path, layer, parameters) of a layer and of all layers inside it that have parameters; each layer once."""
+    yield from _built(layer, path, set(), set())
 
 
-def _collect(layer: Any, path: str, found: dict[str, Parameter], seen: set[int], taken: set[str]) -> None:
+def _built(layer: Any, path: str, seen: set[int], taken: set[str]) -> Iterator[tuple[str, Any, Mapping[str, Parameter]]]:
     if id(layer) in seen:
         return
     seen.add(id(layer))
     taken.add(path)
-    for name, parameter in (_store[layer].members if _in_store(layer) else {}).items():
-        found[f"{path}.{name}" if path else name] = parameter
+    if _in_store(layer):
+        yield path, layer, _store[layer].members
     for name, child in children(layer).items():
         own = getattr(child, "name", None)
         name = own if isinstance(own, str) else name
-        _collect(child, unique(f"{path}.{name}" if path else name, taken), found, seen, taken)
+        yield from _built(child, unique(f"{path}.{name}" if path else name, taken), seen, taken)
+
+
+def collect(layer: Any, path: str = "") -> dict[str, Parameter]:
+    """The parameters of a layer and of all layers inside it, by path."""
+    return {f"{at}.{name}" if at else name: p for at, _, members in built_layers(layer, path) for name, p in members.items()}
 
 
 def _in_store(layer: Any) -> bool:
