@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import field
 from typing import Any
 
 import numpy as np
 
-from pyphoton.arguments import checked
 from pyphoton.data.dataset import Dataset, as_dataset
 from pyphoton.data.loader import MiniBatch
 from pyphoton.data.transformers import Draw, SampleTransformer, axes_of, floating, on_axes
@@ -52,27 +52,26 @@ def scaled(x: Any, means: Any, stds: Any, owner: str) -> Any:
     return (array - mean) / std
 
 
+@description
 class Standardizer(SampleTransformer):
     """(x - mean) / std, with mean and standard deviation learnt from a data set: `fit_(standardizer, train)`.
 
     They are those of all samples and all axes but the first: of each feature of a vector (F,), of each channel of an image
-    (C, H, W). `features="last"` takes the last axis in its place, as for sequences (T, F). The standard deviation is that
+    (C, H, W). features="last" takes the last axis in its place, as for sequences (T, F). The standard deviation is that
     of the whole population (divided by n); a place that never changes is divided by 1.
     State after `fit_`: `mean` and `std`, NumPy arrays. Errors: NotBuilt before `fit_`; ArgumentError, DataError.
     """
 
-    @checked
-    def __init__(self, *, axis: str = "X", features: str = "first") -> None:
-        if len(axes_of(axis, "Standardizer")) != 1:
-            raise ArgumentError("Standardizer", 'axis: "X" or "Y"', repr(axis))
-        if features not in ("first", "last"):
-            raise ArgumentError("Standardizer", 'features: "first" or "last"', repr(features))
-        self.axis, self.features = axis.lstrip(":"), features
-        self.mean: Any = None
-        self.std: Any = None
+    axis: str = "X"
+    features: str = "first"
+    mean: Any = field(init=False, default=None)
+    std: Any = field(init=False, default=None)
 
-    def __repr__(self) -> str:
-        return f"Standardizer(axis={self.axis!r}, features={self.features!r})" + ("" if self.mean is None else f" of {len(self.mean)} features")
+    def __post_init__(self) -> None:
+        if len(axes_of(self.axis, "Standardizer")) != 1:
+            raise ArgumentError("Standardizer", 'axis: "X" or "Y"', repr(self.axis))
+        if self.features not in ("first", "last"):
+            raise ArgumentError("Standardizer", 'features: "first" or "last"', repr(self.features))
 
     def fit_(self, dataset: Any) -> Standardizer:
         """Learn mean and standard deviation from all samples of a data set, read once. Returns the standardizer."""
@@ -81,7 +80,7 @@ class Standardizer(SampleTransformer):
             raise DataError("Standardizer", "at least one sample", "none")
         count, mean, spread = 0, np.zeros(0), np.zeros(0)
         for sample in source | _ONE_BY_ONE:
-            there, here, around = self._moments(sample["XY".index(self.axis)])
+            there, here, around = self._moments(sample[0 if axes_of(self.axis, "Standardizer") == {"X"} else 1])
             if count and here.shape != mean.shape:
                 raise DataError("Standardizer", f"{len(mean)} features in every sample", str(len(here)))
             if not count:
@@ -90,7 +89,8 @@ class Standardizer(SampleTransformer):
             spread += around + step**2 * (count * there / total)  # two sets become one: Chan, Golub and LeVeque 1979
             mean, count = mean + step * (there / total), total
         std = np.sqrt(spread / count)
-        self.mean, self.std = mean, np.where(std > 0, std, 1.0)
+        object.__setattr__(self, "mean", mean)
+        object.__setattr__(self, "std", np.where(std > 0, std, 1.0))
         return self
 
     def _moments(self, batch: Any) -> tuple[int, Any, Any]:
@@ -111,7 +111,7 @@ class Standardizer(SampleTransformer):
 
     def change(self, x: Any, y: Any, draw: Draw) -> tuple[Any, Any]:
         """The scaled sample."""
-        return on_axes(self._scaled, frozenset(self.axis), x, y)
+        return on_axes(self._scaled, axes_of(self.axis, "Standardizer"), x, y)
 
     def _scaled(self, x: Any) -> Any:
         array = floating(x)

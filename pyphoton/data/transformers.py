@@ -255,13 +255,19 @@ class Subset(Transformer):
 
     indices: Any
 
+    def __post_init__(self) -> None:
+        given = np.asarray(self.indices)
+        if given.ndim != 1 or (given.size and given.dtype.kind not in "biu"):
+            raise ArgumentError("Subset", "numbers of samples, or a mask", f"{given.dtype} of shape {given.shape}")
+        object.__setattr__(self, "indices", tuple(given.tolist()))
+
     def apply(self, source: Dataset) -> Dataset:
         """The selection."""
-        given = np.asarray(self.indices)
-        if given.dtype == bool and given.shape == (len(source),):
+        given = np.asarray(self.indices, dtype=None if self.indices else "int64")
+        if given.dtype == bool:
+            if len(given) != len(source):
+                raise ArgumentError("Subset", f"a mask of {len(source)}", f"one of {len(given)}")
             given = np.flatnonzero(given)
-        if given.ndim != 1 or (given.size and given.dtype.kind not in "iu"):
-            raise ArgumentError("Subset", f"numbers of samples, or a mask of {len(source)}", f"{given.dtype} of shape {given.shape}")
         try:
             return Selected(source, tuple(position(i, len(source)) for i in given.tolist()))
         except IndexError as error:
