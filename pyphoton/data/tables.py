@@ -15,14 +15,14 @@ from pyphoton.errors import ArgumentError, DataError, near
 class DFDataset(Numbered):
     """Sample i is row i of a data frame (pandas or polars): vectors of the columns `x` and of the columns `y`.
 
-    `x` and `y` name one column or a list of them. One column of labels (strings, categories) or class numbers in `y` given by its name alone stays a
-    single label, for OneHotEncoder or a loss that takes class numbers; in a list it is a vector of one.
+    `x` and `y` name one column or a list of them. A column of labels (strings, categories) or whole numbers that `y` gives by
+    its name alone stays one label per row, for OneHotEncoder or a loss that takes class numbers; in a list it is a vector of one.
     Errors: ArgumentError for an unknown column; DataError, naming column and row, for missing values and for what is no number in x.
     """
 
     @checked
     def __init__(self, df: Any, x: Any, y: Any) -> None:
-        if not hasattr(df, "columns") or not hasattr(df, "shape"):
+        if hasattr(df, "collect") or not hasattr(df, "columns") or not hasattr(df, "shape"):
             hint = "Write df.collect() first." if hasattr(df, "collect") else ""
             raise ArgumentError("DFDataset", "a data frame of pandas or polars", type(df).__name__, hint)
         known = list(df.columns)

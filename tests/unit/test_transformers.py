@@ -146,7 +146,7 @@ def test_map_of_pairs_and_of_one_part():
     """Map takes a function of (x, y) or of one of them; one that returns no pair is told."""
     assert (one(2.0, 3.0) | Map(lambda x, y: (y, x)))[0] == (3.0, 2.0)
     assert (one(2.0, 3.0) | Map(lambda y: y + 1, axis="Y"))[0] == (2.0, 4.0)
-    with pytest.raises(DataError, match='returns a pair.*axis="X"'):
+    with pytest.raises(DataError, match=r'returns a pair.*axis="X"'):
         (one(2.0) | Map(lambda x, y: x))[0]
 
 
