@@ -1,4 +1,6 @@
-"""HDF5 files, and JLD2 files in the layout that Julia writes, which h5py writes here by its own means."""
+"""HDF5 files, JLD2 files in the layout that Julia writes, written here by h5py, and one that Julia's JLD2 has written."""
+
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -6,6 +8,7 @@ import pytest
 
 from pyphoton import ArgumentError, DataError, HDF5Dataset, JLDDataset, MiniBatch, OneHotEncoder
 
+WRITTEN = Path(__file__).parents[1] / "golden" / "jld2" / "samples.jld2"
 RANDOM = np.random.default_rng(5)
 X = RANDOM.normal(size=(12, 3, 4)).astype("float32")
 Y = RANDOM.normal(size=(12, 2))
@@ -100,6 +103,25 @@ def test_numbers_strings_and_nested_tuples_of_julia(tmp_path):
     assert (np.array_equal(data[4][0], X[3]), data[4][1]) == (True, 2.5)
     encoded = data[1:2] | OneHotEncoder(["cat", "dog"])
     assert encoded[0][1].tolist() == [0, 1]
+    data.close()
+
+
+def test_a_file_that_julia_has_written():
+    """A file of JLD2 itself (golden/jld2/write.jl): a Julia image (W, H, C) is (C, H, W) here, tuples and numbers are as written."""
+    data = HDF5Dataset(WRITTEN)
+    assert data.keys == ["image1", "image2", "image9", "image10", "image11", "struct"]
+    for i in (1, 2):
+        x, y = data[i - 1]
+        assert np.array_equal(x, np.arange(1, 25, dtype="float32").reshape(2, 3, 4) + i)
+        assert (x.dtype, y.tolist()) == (np.float32, [i, -i])
+    (matrix, vector), number = data[2]
+    assert (matrix.tolist(), vector.tolist(), number) == ([[1, 4], [2, 5], [3, 6]], [3, 4], 7)
+    assert (data[3][0].tolist(), data[3][1]) == ([1, 2], "dog")
+    assert (data[4][0].tolist(), data[4][1]) == ([1, 2], 1)
+    with pytest.raises(DataError, match="struct with fields x, y"):
+        data[5]
+    x, _ = next(iter(data[:2] | MiniBatch(2, shuffle=False)))
+    assert x.shape == (2, 2, 3, 4)
     data.close()
 
 
