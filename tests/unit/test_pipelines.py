@@ -2,6 +2,7 @@
 
 import gc
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -209,6 +210,28 @@ def test_a_fit_that_ends_early_leaves_no_thread(end):
     assert workout.steps == (3 if end == "stop" else 0)
     assert workout.fit_(Both() | MiniBatch(2, workers=2)).steps == (14 if end == "stop" else 11)
     gc.collect()
+
+
+def test_other_threads_run_while_a_step_does():
+    """A step of some size lets the threads of Python run that load the next minibatch: on Julia, too, it holds no lock."""
+    workout = Workout(Sequential(Dense(2048, relu), Dense(2048, relu), Dense(1)), MSE(), SGD(0.001))
+    x, y = np.ones((256, 64), "float32"), np.ones((256, 1), "float32")
+    workout.step_(x, y)
+    ticks, ended = [], threading.Event()
+
+    def tick():
+        while not ended.wait(0.001):
+            ticks.append(time.perf_counter())
+
+    thread = threading.Thread(target=tick)
+    thread.start()
+    batches, marks = iter([(x, y)] * 4), []
+    workout.fit_(lambda: (marks.append(time.perf_counter()) or batch for batch in batches))
+    end = time.perf_counter()
+    ended.set()
+    thread.join()
+    longest = max(np.diff([marks[0], *(t for t in ticks if marks[0] < t < end), end]))
+    assert longest < 0.5 * (end - marks[0]) / 4
 
 
 def test_uneven_lengths_on_disk_are_refused(tmp_path):
