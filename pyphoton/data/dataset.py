@@ -92,8 +92,9 @@ class Foreign(Dataset):
 
     @property
     def in_memory(self) -> bool:
-        """Only a list is known to be."""
-        return isinstance(self.source, list)
+        """Only a list and torch's TensorDataset are known to be."""
+        module = sys.modules.get("torch.utils.data")
+        return isinstance(self.source, (list, module.TensorDataset) if module else list)
 
     def __getitem__(self, index: Any) -> Any:
         return pair(self.source[index], type(self.source).__name__)

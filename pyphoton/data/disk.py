@@ -16,6 +16,13 @@ def on_disk(array: Any) -> bool:
     return isinstance(array, np.memmap) or type(array).__module__.split(".")[0] in ("h5py", "zarr")
 
 
+def _mapping(array: Any) -> Any:
+    """The mapping of the file that an array, or the array that it is a view of, lies in."""
+    while isinstance(array, np.ndarray):
+        array = array.base
+    return array
+
+
 class Pages:
     """Counts what is read of memory-mapped arrays and gives the pages back to the system now and then.
 
@@ -24,8 +31,8 @@ class Pages:
     """
 
     def __init__(self, arrays: tuple[Any, ...]) -> None:
-        mapped = [a for a in arrays if isinstance(a, np.memmap) and a.mode != "c" and isinstance(a.base, mmap.mmap)]
-        self.maps = [a.base for a in mapped if hasattr(a.base, "madvise")]
+        mapped = [a for a in arrays if isinstance(a, np.memmap) and a.mode != "c"]
+        self.maps = [m for m in map(_mapping, mapped) if hasattr(m, "madvise")]
         self.per_sample = sum(a.nbytes // max(len(a), 1) for a in mapped)
         self.bytes = 0
 

@@ -177,6 +177,8 @@ class OneHotEncoder(SampleTransformer):
 
     def __post_init__(self) -> None:
         axes_of(self.axis, "OneHotEncoder")
+        if isinstance(self.labels, str) or not hasattr(self.labels, "__iter__"):
+            raise ArgumentError("OneHotEncoder", "labels: a list of them", repr(self.labels))
         object.__setattr__(self, "labels", tuple(map(_plain, self.labels)))
         if not self.labels or len(set(self.labels)) != len(self.labels):
             raise ArgumentError("OneHotEncoder", "labels: at least one, and none twice", repr(list(self.labels)))

@@ -82,12 +82,19 @@ def hdf5(folder):
     return HDF5Dataset(folder / "d.h5", "x", "y")
 
 
+def arrays_of_hdf5(folder):
+    """The arrays of an HDF5 file as h5py shows them, which are not read before they are indexed."""
+    data = hdf5(folder)
+    return data.root["x"], data.root["y"]
+
+
 SAMPLES = {
     "VectorDataset": lambda folder: VectorDataset(X, Y),
     "torch Dataset": lambda folder: TensorDataset(torch.from_numpy(X), torch.from_numpy(Y)),
     "torch Subset": lambda folder: torch.utils.data.Subset(TensorDataset(torch.from_numpy(X), torch.from_numpy(Y)), range(22)),
     "transformed": lambda folder: Both() | Map(lambda x, y: (x, y)),
     "HDF5Dataset": hdf5,
+    "h5py arrays": arrays_of_hdf5,
     "memmap": on_disk,
     "MiniBatch": lambda folder: VectorDataset(X, Y) | MiniBatch(8, drop_last=False, workers=3),
     "function": lambda folder: lambda: VectorDataset(X, Y),

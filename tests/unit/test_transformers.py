@@ -108,6 +108,9 @@ def test_unknown_labels_name_themselves_and_the_known_ones():
         (one(0.0, 9) | OneHotEncoder([1, 2]))[0]
     with pytest.raises(ArgumentError, match="none twice"):
         OneHotEncoder(["a", "a"])
+    for wrong in ("abc", 3, []):
+        with pytest.raises(ArgumentError, match="labels"):
+            OneHotEncoder(wrong)
 
 
 def test_noise_has_the_level_it_says():
