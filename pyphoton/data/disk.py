@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-KEPT = 64 << 20
+KEPT = 32 << 20
 """Bytes of a memory-mapped array that may stay resident after they were read."""
 
 

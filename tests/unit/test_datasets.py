@@ -57,7 +57,7 @@ def test_memory_mapped_arrays_are_read_and_copied(tmp_path):
         row = data[i][0]
         assert type(row) is np.ndarray
         assert row[0] == numbers[i, 0]
-    assert data._pages.bytes < 64 << 20
+    assert data._pages.bytes < 32 << 20
     view = VectorDataset(np.load(tmp_path / "x.npy", mmap_mode="r")[10:], np.arange(290))
     assert (view[5][0][0], len(view._pages.maps)) == (numbers[15, 0], 1)
     changed = np.load(tmp_path / "x.npy", mmap_mode="c")
