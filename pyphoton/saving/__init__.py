@@ -1,0 +1,1 @@
+"""Saving models and workouts: files that hold arrays and descriptions, from which nothing is ever executed."""
