@@ -92,7 +92,7 @@ class Stored:
         total = max((e.end for e in self.entries.values()), default=0)
         buffer = np.empty(total, np.uint8)
         self._file.seek(self._start)
-        if self._file.readinto(memoryview(buffer)) != total:  # type: ignore[attr-defined]
+        if self._file.readinto(memoryview(buffer)) != total:  # type: ignore[attr-defined, arg-type]
             raise self.damaged("a file that ends too early")
         if self._check is not None and self._check != checksum(self._text, self.entries, buffer):
             raise self.damaged("one whose checksum differs: it was changed after it was written")
