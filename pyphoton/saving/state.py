@@ -43,7 +43,7 @@ def resume(session: Session, saved: Mapping[str, Any], parameters: Mapping[str, 
         known = found.get(name)
         if name == "step":
             found[name] = value.reshape(())
-        elif known is not None and known.shape == value.shape and known.dtype == value.dtype:
+        elif known is None or (known.shape == value.shape and known.dtype == value.dtype):
             found[name] = value
     for path, parameter in parameters.items():
         for slot in opt.slots:  # in the optimiser's order

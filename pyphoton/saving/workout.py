@@ -10,11 +10,10 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from pyphoton.data.forms import Batch
 from pyphoton.description import to_config
-from pyphoton.errors import ArgumentError, FileError, NotBuilt, Unsupported
+from pyphoton.errors import ArgumentError, FileError, NotBuilt
 from pyphoton.network import Met, Network
 from pyphoton.plan import Plan
 from pyphoton.saving import history
@@ -27,8 +26,6 @@ from pyphoton.workout import Workout
 SCHEDULE = "schedule_state"
 """The attribute in which a workout keeps the numbers of its schedule."""
 MOST_VALUES = 100_000_000
-_waiting: WeakKeyDictionary[Workout, dict[str, Any]] = WeakKeyDictionary()
-"""The session's state of workouts that were loaded on a backend which cannot train: kept for the next save."""
 
 
 def save_workout(workout: Workout, path: str | Path | None = None, *, architecture: bool = True) -> Path:
@@ -55,7 +52,7 @@ def save_workout(workout: Workout, path: str | Path | None = None, *, architectu
         "met": asdict(met), "batch": None if batch is None else [asdict(m) for m in batch],
         "schedule": dict(getattr(workout, SCHEDULE, {})), "plans": _plans(workout, met, batch),
     }  # fmt: skip
-    session = _waiting.get(workout, {}) if workout._session is None else workout._session.state()
+    session = {} if workout._session is None else workout._session.state()
     arrays = {f"parameters/{name}": value for name, value in _parameters(network).items()}
     arrays |= {f"state/{name}": value for name, value in session.items()}
     arrays |= {f"history/{name}": value for name, value in history.arrays_of(workout.history).items()}
@@ -175,12 +172,7 @@ def _fill(workout: Workout, file: Stored, parts: Parts, counters: Mapping[str, i
     if schedule or hasattr(workout, SCHEDULE):
         setattr(workout, SCHEDULE, schedule)
     if arrays["state"]:
-        try:
-            session = workout.session
-        except Unsupported:
-            _waiting[workout] = arrays["state"]
-        else:
-            resume(session, arrays["state"], network.parameters, workout.opt)
+        resume(workout.session, arrays["state"], network.parameters, workout.opt)
 
 
 def _groups(members: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
