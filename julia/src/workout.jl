@@ -44,6 +44,7 @@ end
 """    fit!(workout, arrays...; epochs=1, batch=32, shuffle=true): train on whole arrays; gives the mean loss of each epoch."""
 function fit!(w::Workout, arrays::Array...; epochs::Integer=1, batch::Integer=32, shuffle::Bool=true)
     plan, number = w.plans[1]
+    length(w.plans) > 1 && w.plans[1] === w.plans[2] && throw(PlanError("this workout can predict and not train: its file holds no training plan"))
     data, samples = converted(plan, arrays), size(arrays[1], ndims(arrays[1]))
     losses = map(1:epochs) do _
         order = shuffle ? Int64[PyPhoton.number(k) for k in randperm(w.random, samples)] : nothing
