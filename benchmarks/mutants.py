@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pyphoton.saving.container import Entry, checksum
+from pyphoton.saving.container import Entry, checksum, in_order
 
 NAMES = ("Dense", "LSTM", "Conv2D", "Sequential", "Workout", "os.system", "Gates", "Adam", "MSE", "Layer", "Description", "builtins.eval", "Constant")
 VALUES: tuple[Any, ...] = (
@@ -54,8 +54,7 @@ class File:
     def _check(self, text: str) -> str | None:
         try:
             entries = {n: Entry(e["dtype"], tuple(e["shape"]), *e["data_offsets"]) for n, e in self.header.items()}
-            ordered = dict(sorted(entries.items(), key=lambda item: (item[1].begin, item[1].end)))
-            return checksum(text, ordered, np.frombuffer(self.data, np.uint8))
+            return checksum(text, in_order(entries), np.frombuffer(self.data, np.uint8))
         except (TypeError, KeyError, ValueError, AttributeError):
             return None
 

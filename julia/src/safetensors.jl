@@ -63,7 +63,7 @@ end
 
 function read_entries(header, size_::Int)
     found = [read_entry(name, e) for (name, e) in header]
-    sort!(found; by=e -> (e.first, e.last))
+    in_order!(found)
     at = 0
     for e in found
         e.first == at || throw(PlanError("array $(first(e.name, 80)) at $(e.first), and not at $at"))
@@ -84,6 +84,9 @@ end
 
 array_of(e::Entry, bytes) = reshape(collect(reinterpret(ELEMENT_TYPES[e.dtype], bytes[e.first+1:e.last])), julia_size(e.shape))
 
+"""As the arrays lie in the file; empty ones of one place by name."""
+in_order!(entries) = sort!(entries; by=e -> (e.first, e.last, e.name))
+
 """The checksum: of the text, and of each array's name, dtype, shape and bytes in the order of the file."""
 function checksum(text_, entries, bytes_of)
     value = crc32(codeunits(text_))
@@ -102,6 +105,7 @@ function write_safetensors(path::AbstractString, text_::String, arrays::Dict{Str
         push!(entries, Entry(name, TYPE_NAMES[eltype(a)], python_shape(size(a)), at, at + sizeof(a)))
         at += sizeof(a)
     end
+    in_order!(entries)
     bytes_of(e) = collect(reinterpret(UInt8, vec(arrays[e.name])))
     header = Dict{String,Any}(e.name => Dict("dtype" => e.dtype, "shape" => e.shape, "data_offsets" => [e.first, e.last]) for e in entries)
     header["__metadata__"] = Dict("pyphoton" => text_, "check" => checksum(text_, entries, bytes_of))

@@ -110,13 +110,14 @@ class Stored:
     def _entries(self, header: dict[str, Any], size: int) -> dict[str, Entry]:
         found = {name: self._entry(name, value) for name, value in header.items()}
         at = 0
-        for name, entry in sorted(found.items(), key=lambda item: (item[1].begin, item[1].end)):
+        ordered = in_order(found)
+        for name, entry in ordered.items():
             if entry.begin != at:
                 raise self.damaged(f"array {name[:80]!r} at {entry.begin}, and not at {at}")
             at = entry.end
         if at != size:
             raise self.damaged(f"arrays of {at} bytes in {size}")
-        return dict(sorted(found.items(), key=lambda item: (item[1].begin, item[1].end)))
+        return ordered
 
     def _entry(self, name: str, value: Any) -> Entry:
         parts = [value.get(k) for k in ("dtype", "shape", "data_offsets")] if isinstance(value, dict) else [None] * 3
@@ -156,6 +157,11 @@ def opened(path: str | Path, kind: str) -> Iterator[Stored]:
         yield found
 
 
+def in_order(entries: Mapping[str, Entry]) -> dict[str, Entry]:
+    """As the arrays lie in the file; empty ones of one place by name."""
+    return dict(sorted(entries.items(), key=lambda item: (item[1].begin, item[1].end, item[0])))
+
+
 def checksum(text: str, entries: Mapping[str, Entry], data: Any) -> str:
     """CRC-32 of the text, and of each array's name, dtype, shape and bytes in the order of the file."""
     value = zlib.crc32(text.encode(errors="surrogatepass"))
@@ -176,7 +182,7 @@ def write(path: str | Path, kind: str, about: dict[str, Any], arrays: Mapping[st
         entries[name] = Entry(_NAMES[little], array.shape, at, at + array.nbytes)
         at += array.nbytes
     check = zlib.crc32(text.encode(errors="surrogatepass"))
-    for name, entry in entries.items():
+    for name, entry in in_order(entries).items():
         check = zlib.crc32(blocks[name].data, zlib.crc32(entry.line(name), check))
     described: dict[str, Any] = {"__metadata__": {"pyphoton": text, "check": f"{check:08x}"}}
     described |= {n: {"dtype": e.dtype, "shape": e.shape, "data_offsets": (e.begin, e.end)} for n, e in entries.items()}
