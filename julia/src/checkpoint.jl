@@ -68,9 +68,21 @@ function plan_in(about, name)
     used = vcat(plan.outputs, (s.inputs for s in plan.steps)...)
     plan.count <= most && all(id -> 1 <= id <= plan.count, used) && all(s -> s.output >= 1, plan.steps) && all(i -> i.id >= 1, plan.inputs) &&
         all(c -> c.first >= 1, plan.constants) || throw(PlanError("the $name plan has values of other numbers than its own"))
-    foreach(s -> check_recurrent(plan, s), plan.steps)
+    for s in plan.steps
+        check_recurrent(plan, s)
+        check_windows(s)
+    end
     return plan
 end
+
+"""Windows move forwards and are not empty; nothing is taken away around them."""
+function check_windows(s::PlanStep)
+    for (name, least) in ("strides" => 1, "dilation" => 1, "pool_size" => 1, "size" => 1, "groups" => 1, "padding" => 0, "output_padding" => 0)
+        haskey(s.attrs, name) && !all(n -> n isa Int && least <= n < 2^31, leaves(s.attrs[name])) && throw(PlanError("$(s.path) $(s.op): $name of $(first(json(s.attrs[name]), 80))"))
+    end
+end
+
+leaves(value) = value isa AbstractVector ? Iterators.flatten(map(leaves, value)) : (value,)
 
 const GATES = Dict("rnn" => 1, "lstm" => 4, "gru" => 3)
 

@@ -74,6 +74,7 @@ for (change, word) in (
     (a -> (plan(a)["inputs"][1]["id"] = 10^12; a), "numbers"),
     (a -> (plan(a)["steps"][1]["inputs"][1] = -5; a), "numbers"),
     (a -> (plan(a)["steps"][1]["op"] = "run"; a), "run"),
+    (a -> (plan(a)["steps"][1]["attrs"]["strides"] = Any[Any[0]]; a), "strides"),
     (a -> (plan(a)["params"]["dense_1.kernel"] = Dict("shape" => [10^9, 10^9], "role" => "weight", "fans" => [1, 1], "init" => Dict()); a), "parameter"),
     (a -> (a["optimiser"] = Dict("class" => "Evil", "args" => Dict()); a), "evil"),
     (a -> (a["optimiser"] = Dict("yours" => "mine"); a), "own"),
@@ -89,6 +90,18 @@ for (change, word) in (
     end
     @test startswith(message, "PlanError: $file") && occursin(word, lowercase(message) * message)
 end
+# parameters that fit their plan, and not each other
+function narrow(a)
+    for p in values(a["plans"])
+        p["params"]["$(p["steps"][2]["path"]).bias"]["shape"] = Any[1]
+    end
+    return a
+end
+bias(a) = (k = only(k for k in keys(a) if endswith(k, "bias") && size(a[k]) == (2,)); a[k] = Float32[1]; a)
+written(file; change=narrow, arrays=bias)
+message = try predict(load_workout(file), data) catch error sprint(showerror, error) end
+@test occursin("1 numbers for 2 features", message)
+
 written(file; arrays=a -> (a["state/step"] = Int64[1, 2]; a))
 @test_throws P.PlanError load_workout(file)
 written(file; change=a -> (a["plans"]["training"] = nothing; a))
