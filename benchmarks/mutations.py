@@ -128,11 +128,11 @@ def work(first: int, last: int, seed: int, folder: Path) -> None:
         print(json.dumps([number, kind, result, time.perf_counter() - begun]), flush=True)
 
 
-def run(files: int, seed: int, workers: int = 2) -> tuple[Counter[str], list[str], float]:
+def run(files: int, seed: int, workers: int = 2) -> tuple[Counter[str], list[str], tuple[float, str]]:
     """Counts of what happened, the failures, and the longest time of one file."""
     counts: Counter[str] = Counter()
     failures: list[str] = []
-    slowest = 0.0
+    slowest = (0.0, "")
     bounds = [files * k // workers for k in range(workers + 1)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with tempfile.TemporaryDirectory() as folder:
@@ -151,7 +151,7 @@ def run(files: int, seed: int, workers: int = 2) -> tuple[Counter[str], list[str
             for number, kind, result, seconds in lines:
                 if result == "begun":
                     continue
-                slowest = max(slowest, seconds)
+                slowest = max(slowest, (seconds, f"{number} {kind} {result}"))
                 counts[f"{kind} {result}" if result in ("loaded", "refused") else "failed"] += 1
                 if result not in ("loaded", "refused") or seconds > SECONDS:
                     failures.append(f"{number} {kind}: {result} ({seconds:.1f} s)")
@@ -174,7 +174,7 @@ def main() -> int:
         print(f"{count:6} {name}")
     done = sum(counts.values())
     print(f"{done} files: {sum(c for n, c in counts.items() if n.endswith('refused'))} refused, "
-          f"{sum(c for n, c in counts.items() if n.endswith('loaded'))} loaded right, {len(failures)} failures; slowest {slowest:.2f} s")  # fmt: skip
+          f"{sum(c for n, c in counts.items() if n.endswith('loaded'))} loaded right, {len(failures)} failures; slowest {slowest[0]:.2f} s ({slowest[1]})")  # fmt: skip
     print("\n".join(failures[:40]))
     return int(bool(failures) or done != options.files)
 

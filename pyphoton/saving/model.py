@@ -70,7 +70,7 @@ def understood(path: str) -> Iterator[None]:
     except PhotonError as error:
         if isinstance(error, FileError) and error.where == path:
             raise
-        raise FileError(path, hint=f"It does not describe what this version can build: {error}") from error
+        raise FileError(path, hint=f"It does not describe what this version can build: {str(error)[:600]}") from error
     except Exception as error:
         raise FileError(path, "a whole description", f"a damaged one ({type(error).__name__}: {str(error)[:200]})") from error
 
