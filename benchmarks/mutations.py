@@ -128,6 +128,15 @@ def work(first: int, last: int, seed: int, folder: Path) -> None:
         print(json.dumps([number, kind, result, time.perf_counter() - begun]), flush=True)
 
 
+def keep(files: int, seed: int, folder: Path) -> None:
+    """Only write the mutants, for another reader than Python's: `<original>-<number>.pp`, and the originals as `<original>.pp`."""
+    good = originals(folder)
+    for number in range(files):
+        random = Random(seed * 1_000_003 + number)
+        which = random.randrange(len(good))
+        (folder / f"{which}-{number}.pp").write_bytes(mutant(random, good[which])[2])
+
+
 def run(files: int, seed: int, workers: int = 2) -> tuple[Counter[str], list[str], tuple[float, str]]:
     """Counts of what happened, the failures, and the longest time of one file."""
     counts: Counter[str] = Counter()
@@ -163,11 +172,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--files", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--keep", help="write the files into this folder, and do not load them")
     for hidden in ("--from", "--to", "--folder"):
         parser.add_argument(hidden, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.folder:
         work(int(getattr(options, "from")), int(options.to), options.seed, Path(options.folder))
+        return 0
+    if options.keep:
+        keep(options.files, options.seed, Path(options.keep))
         return 0
     counts, failures, slowest = run(options.files, options.seed)
     for name, count in sorted(counts.items()):

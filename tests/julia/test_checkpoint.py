@@ -131,6 +131,43 @@ def test_julia_alone_predicts_trains_and_writes_back(julia_alone, tmp_path):
     assert all((p.value != before[path]).any() for path, p in back.network.parameters.items())
 
 
+HOSTILE = """
+inputs = Dict("0" => (ones(Float32, 4, 3),), "1" => (ones(Float32, 6, 6, 1, 3),), "2" => (ones(Int64, 5, 3),))
+targets = Dict("0" => ones(Int64, 3), "1" => ones(Float32, 3, 3), "2" => ones(Float32, 5, 3))
+loaded, refused, later = 0, 0, 0
+for name in sort!(filter(endswith(".pp"), readdir("files")))
+    kind = first(split(name, ('-', '.')))
+    w = try
+        load_workout(joinpath("files", name))
+    catch error
+        error isa PyPhoton.PlanError && occursin(name, error.message) || rethrow()
+        global refused += 1
+        continue
+    end
+    global loaded += 1
+    try
+        predict(w, inputs[kind]...)
+        fit!(w, inputs[kind]..., targets[kind])
+    catch error
+        occursin('-', name) || rethrow()
+        global later += 1
+    end
+end
+println(loaded, " ", refused, " ", later)
+"""
+
+
+def test_julia_refuses_mutated_files_and_does_not_crash(julia_alone, tmp_path):
+    """300 damaged and hostile files: load_workout gives a workout or a PlanError with the file's name; using what was loaded may fail, not crash."""
+    (tmp_path / "files").mkdir()
+    command = [sys.executable, "-m", "benchmarks.mutations", "--files", "300", "--seed", "2", "--keep", str(tmp_path / "files")]
+    subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True, timeout=120)
+    loaded, refused, later = map(int, julia_alone(HOSTILE))
+    assert loaded + refused == 303
+    assert refused > 100
+    assert 3 <= loaded - later
+
+
 FLUX = """
 using Flux
 images, words = Array{Float32}(undef, 6, 6, 2, 5), Array{Float32}(undef, 3, 4, 5)
