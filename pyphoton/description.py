@@ -144,8 +144,9 @@ def _check_size(config: Any) -> None:
             count = known.get(part["same"], 0) if isinstance(part["same"], int) else 0
         else:
             args = part["args"] if isinstance(part.get("args"), dict) else {}
-            times = args.get(_CLASSES[part["class"]].repeats, 1) if isinstance(part.get("class"), str) and part["class"] in _CLASSES else 1
-            count = (times if isinstance(times, int) else 1) + sum(layers(a, depth + 1) for a in args.values())
+            cls = _CLASSES.get(part["class"], Description) if isinstance(part.get("class"), str) else Description
+            times = args.get(cls.repeats, 1)
+            count = cls.by_identity * (max(times, 1) if isinstance(times, int) else 1) + sum(layers(a, depth + 1) for a in args.values())
             if isinstance(part.get("id"), int):
                 known[part["id"]] = count
         if count > MOST:

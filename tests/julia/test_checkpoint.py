@@ -169,6 +169,7 @@ def test_julia_refuses_mutated_files_and_does_not_crash(julia_alone, tmp_path):
 
 
 FLUX = """
+Base.find_package("Flux") === nothing && (println("none"); exit())
 using Flux
 images, words = Array{Float32}(undef, 6, 6, 2, 5), Array{Float32}(undef, 3, 4, 5)
 foreach(((a, f),) -> read!(f, a), (images => "images.bin", words => "words.bin"))
@@ -201,7 +202,10 @@ def test_flux_loads_the_weights_and_gives_them_back(julia_alone, tmp_path):
     }
     for name, (model, x) in models.items():
         save_workout(trained(made("julia", model=model), 3, x, LABELS[:5]), tmp_path / f"{name}.pp")
-    printed = list(map(float, julia_alone(FLUX)))
+    printed = julia_alone(FLUX)
+    if printed == ["none"]:
+        pytest.skip("this Julia has no Flux in its environment")
+    printed = list(map(float, printed))
     assert len(printed) == 6
     for there, back, size in (printed[:3], printed[3:]):
         assert there <= 1e-5

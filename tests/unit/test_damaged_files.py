@@ -12,6 +12,7 @@ import pytest
 
 import pyphoton as pp
 from pyphoton import SGD, Dense, FileError, Sequential, Workout, load_workout, save_workout
+from pyphoton.description import to_config
 from pyphoton.saving import container
 
 ROOT = Path(pp.__file__).parents[1]
@@ -175,6 +176,23 @@ def test_hostile_descriptions_are_refused_before_anything_is_built(what, tmp_pat
     assert word in f"FileError {caught.value}"
     assert len(str(caught.value)) < 2000
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000
+
+
+def test_what_could_not_be_loaded_is_not_saved(tmp_path):
+    """The limits of loading hold for saving: a model nested too deeply, or called too often, is refused while there is still something to do."""
+    nested, often = Dense(2), Dense(2)
+    for _ in range(60):
+        nested = Sequential(nested)
+    for _ in range(14):
+        often = Sequential(often, often)
+    for model in (nested, Sequential(*[Dense(2)] * 10_001), often):
+        with pytest.raises(pp.ArgumentError, match="at most"):
+            to_config(model)
+    to_config(Sequential(*[Dense(2)] * 5_000))
+    with pytest.raises(pp.ArgumentError, match=r"save_workout.*at most"):
+        made = Workout(nested, "mse")
+        made.step_(X, X[:, :2])
+        save_workout(made, tmp_path / "w")
 
 
 def test_slots_have_to_be_those_of_the_optimiser(tmp_path):
