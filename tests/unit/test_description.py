@@ -29,7 +29,7 @@ WRITTEN = [
     "MaxPool3D()", "RNN(4)", "RNN(4, activation=relu)", "RNN(4, initr=Orthogonal())", "Reshape((2, 3))", "Reshape((-1,))", "Residual(Dense(3))",
     "Residual(Dense(3), combine='add')", "Residual(Dense(3), relu, name='r', combine='add')", "Sequential()", "Sequential(Dense(3))",
     "Sequential(Dense(3), relu, Sequential(Dropout(), name='inner'))", "SkipConnection(Dense(3))", "SkipConnection(Sequential(Dense(3)), name='s')",
-    "Softmax()", "Softmax(axis=1)",
+    "ResidualBlock(4)", "ResidualBlock(4, strides=2, bottleneck=True, project=True)", "Softmax()", "Softmax(axis=1)",
     # losses
     "BCELoss()", "BCELoss(use_sigmoid=True)", "CrossEntropyLoss()", "CrossEntropyLoss(use_softmax=True, reduction='sum')",
     "CrossEntropyLoss(weight=(1.0, 2.0, 3.0))", "FocalLoss()", "FocalLoss(gamma=1.0, alpha=0.5)", "HingeLoss()", "HingeLoss(margin=2.0, autofix=False)",
