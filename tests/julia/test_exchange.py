@@ -571,8 +571,8 @@ def test_other_threads_are_told(julia):
 # ---- cost -------------------------------------------------------------------------------------------------------------------------
 
 
-def microseconds(x, count=2000, repeats=9):
-    """The time of one to_julia(x): the best of several runs."""
+def microseconds(x, count=100, repeats=100):
+    """The time of one to_julia(x): the best of many short runs, of which some are not disturbed by what else the machine does."""
     to_julia(x)
     return min(timeit.repeat(lambda: to_julia(x), number=count, repeat=repeats)) / count * 1e6
 
