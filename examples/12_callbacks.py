@@ -39,8 +39,7 @@ with tempfile.TemporaryDirectory() as folder:
     log = Path(folder) / "log.csv"
     workout, in_time = train_one([FileMeter(log, ["loss", "val_loss"]), EarlyStop("val_loss", patience=5, restore_best=True)])
     print("the log begins with", log.read_text().splitlines()[:3])
-print(f"stopped after epoch {workout.epochs}: {workout.stopped}")
-print(f"ratio: {in_time / to_the_end:.3f}")
+print(f"stopped after epoch {workout.epochs}: {workout.stopped}\nratio: {in_time / to_the_end:.3f}")
 
 
 class Enough:
@@ -56,5 +55,5 @@ class Enough:
             stop(self.workout, f"minibatch {batch} was all right")
 
 
-workout, _ = train_one(Enough())
+workout = train_one(Enough())[0]
 print(f"stopped at step {workout.steps}: {workout.stopped}")
