@@ -29,6 +29,14 @@ _NAMES = {
     ),
     "config": ("get_context", "reset_context", "seed_", "set_context"),
     "confusion": ("confusion_matrix", "plot_confusion"),
+    "data.dataset": ("Dataset",),
+    "data.hdf5": ("HDF5Dataset", "JLDDataset"),
+    "data.images": ("ImageDataset",),
+    "data.loader": ("Dataloader", "MiniBatch"),
+    "data.scaling": ("Normalizer", "Standardizer"),
+    "data.tables": ("DFDataset",),
+    "data.transformers": ("ImageCrop", "Map", "Noise", "NoisingTransformer", "OneHotEncoder", "Split", "Subset", "Transformer"),
+    "data.vectors": ("ArrayDataset", "TestDataset", "VectorDataset"),
     "errors": (
         "ArgumentError", "BackendMissing", "DataError", "FileError", "LayoutError", "NonFiniteLoss", "NotBuilt", "PhotonError",
         "ShapeError", "TraceError", "UnknownName", "Unsupported",
@@ -61,7 +69,7 @@ _NAMES = {
     "parameters": ("Parameter", "freeze_", "unfreeze_", "weights", "weights_"),
     "plan": ("Plan",),
     "plots": ("plot_history", "plot_mistakes", "plot_model", "plotmetrics"),
-    "saving": ("load", "save"),
+    "saving": ("load", "loadWorkout", "load_workout", "save", "saveWorkout", "save_workout"),
     "schedules": (
         "CosineDecay", "ExponentialDecay", "InverseTimeDecay", "LambdaSchedule", "MultiStepDecay", "OneCycle",
         "ReduceOnPlateau", "Schedule", "StepDecay", "WarmUp",
@@ -75,8 +83,8 @@ _NAMES = {
     ),
     "workout": ("Workout",),
     "zoo": (
-        "AlexNet", "DenseNet121", "DenseNet161", "DenseNet169", "DenseNet201", "ResNet101", "ResNet152", "ResNet18",
-        "ResNet34", "ResNet50", "VGG11", "VGG13", "VGG16", "VGG19",
+        "AlexNet", "DenseNet121", "DenseNet161", "DenseNet169", "DenseNet201", "ResidualBlock", "ResNet101", "ResNet152",
+        "ResNet18", "ResNet34", "ResNet50", "VGG11", "VGG13", "VGG16", "VGG19",
     ),
 }  # fmt: skip
 _HOME = {name: module for module, names in _NAMES.items() for name in names}

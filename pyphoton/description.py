@@ -9,8 +9,9 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+import pyphoton
 from pyphoton.arguments import checked, is_integer
-from pyphoton.errors import ArgumentError, FileError, near
+from pyphoton.errors import ArgumentError, FileError, PhotonError, near
 
 if TYPE_CHECKING:
     from typing_extensions import dataclass_transform
@@ -32,6 +33,8 @@ class Description:
     kind: ClassVar[str] = ""
     by_identity: ClassVar[bool] = False
     """Whether two uses of one object mean something else than two equal objects."""
+    repeats: ClassVar[str] = ""
+    """The argument that says how many layers one description stands for."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -75,12 +78,25 @@ def stock_function(function: Any, *names: str) -> Any:
     return function
 
 
+DEEPEST = 100
+"""How many lists and descriptions may stand inside one another in JSON."""
+MOST = 10_000
+"""How many layers a description may stand for; one that is met again counts again, for it is called again."""
+LONGEST_NAME = 200
+_PLAIN: dict[str, tuple[type, ...]] = {"bool": (bool,), "int": (int,), "float": (int, float), "str": (str,)}
+
+
 def to_config(value: Any) -> Any:
     """A description (nested ones included) as JSON-able data. An object that occurs again is written as a reference.
 
     Errors: ArgumentError for a function or object that is not part of the library: it cannot be named in a file.
     """
-    return _write(value, {})
+    config = _write(value, {})
+    try:
+        _check_size(config)
+    except FileError as error:
+        raise ArgumentError(type(value).__name__, error.expected, error.received) from None
+    return config
 
 
 def _write(value: Any, seen: dict[int, dict[str, Any]]) -> Any:
@@ -110,32 +126,86 @@ def _write(value: Any, seen: dict[int, dict[str, Any]]) -> Any:
 
 def from_config(config: Any) -> Any:
     """The description that `to_config` wrote. Nothing is executed but the library's own constructors. Errors: FileError."""
+    _check_size(config)
     return _read(config, {})
 
 
-def _read(config: Any, made: dict[Any, Any]) -> Any:
+def _check_size(config: Any) -> None:
+    """Errors: FileError for a description whose building would not end: too deep, or standing for too many layers."""
+    known: dict[Any, int] = {}
+
+    def layers(part: Any, depth: int) -> int:
+        if depth > DEEPEST:
+            raise FileError("description", f"at most {DEEPEST} layers and lists inside one another", "more")
+        if isinstance(part, list):
+            count = sum(layers(p, depth + 1) for p in part)
+        elif not isinstance(part, dict):
+            return 0
+        elif "same" in part:
+            count = known.get(part["same"], 0) if isinstance(part["same"], int) else 0
+        else:
+            args = part["args"] if isinstance(part.get("args"), dict) else {}
+            cls = _known(part["class"]) or Description if isinstance(part.get("class"), str) else Description
+            times = args.get(cls.repeats, 1)
+            count = cls.by_identity * (max(times, 1) if isinstance(times, int) else 1) + sum(layers(a, depth + 1) for a in args.values())
+            if isinstance(part.get("id"), int):
+                known[part["id"]] = count
+        if count > MOST:
+            raise FileError("description", f"at most {MOST} layers", "more")
+        return count
+
+    layers(config, 0)
+
+
+def _read(config: Any, made: dict[int, Any]) -> Any:
     if isinstance(config, list):
         return tuple(_read(v, made) for v in config)
     if not isinstance(config, dict):
         return config
     if "same" in config:
-        if config["same"] not in made:
-            raise FileError("reference", "a layer that stands before it", repr(config["same"]))
+        if not isinstance(config["same"], int) or config["same"] not in made:
+            raise FileError("reference", "a layer that stands before it", repr(config["same"])[:80])
         return made[config["same"]]
     if "function" in config:
-        if config["function"] not in _FUNCTIONS:
-            raise FileError(f"function {config['function']!r}", hint=near(config["function"], _FUNCTIONS))
-        return _FUNCTIONS[config["function"]]
+        name = config["function"]
+        if not isinstance(name, str) or name not in _FUNCTIONS:
+            raise FileError(f"function {str(name)[:80]!r}", hint=near(name, _FUNCTIONS))
+        return _FUNCTIONS[name]
     name = config.get("class")
-    if not isinstance(name, str) or name not in _CLASSES or not isinstance(config.get("args"), dict):
-        raise FileError(f"layer {name!r}", "a class of this version", hint=near(name, _CLASSES))
-    cls: Any = _CLASSES[name]
-    args = {k: _read(v, made) for k, v in config["args"].items()}
-    rest = args.pop(cls.variadic, ()) if hasattr(cls, "variadic") else ()
-    found = cls(*rest, **args)
-    if "id" in config:
+    if not isinstance(name, str) or _known(name) is None or not isinstance(config.get("args"), dict):
+        raise FileError(f"layer {str(name)[:80]!r}", "a class of this version", hint=near(name, _CLASSES))
+    found = _constructed(name, {k: _read(v, made) for k, v in config["args"].items()})
+    if isinstance(config.get("id"), int):
         made[config["id"]] = found
     return found
+
+
+def _constructed(name: str, args: dict[str, Any]) -> Any:
+    """A description of this class. Errors: FileError with what the constructor refused."""
+    cls: Any = _CLASSES[name]
+    for field in dataclasses.fields(cls) if dataclasses.is_dataclass(cls) else ():
+        plain, _, optional = str(field.type).partition(" | ")
+        value = args.get(field.name)
+        if field.name in args and plain in _PLAIN and optional in ("", "None") and not (optional and value is None):
+            if not isinstance(value, _PLAIN[plain]) or (isinstance(value, bool) and plain != "bool"):
+                raise FileError(f"{name} {field.name}=", f"{field.type}", repr(value)[:80])
+    label = args.get("name")
+    if label is not None and not (isinstance(label, str) and len(label) <= LONGEST_NAME):
+        raise FileError(f"{name} name=", f"a text of at most {LONGEST_NAME} characters", repr(label)[:80])
+    rest = args.pop(cls.variadic, ()) if hasattr(cls, "variadic") else ()
+    try:
+        return cls(*rest, **args)
+    except PhotonError:
+        raise
+    except Exception as error:
+        raise FileError(name, "arguments that it can have", f"{type(error).__name__}: {str(error)[:200]}") from error
+
+
+def _known(name: str) -> type[Description] | None:
+    """A class of the library by its name; its module is imported if it has not been yet."""
+    if name not in _CLASSES and name in pyphoton.__all__:
+        getattr(pyphoton, name)
+    return _CLASSES.get(name)
 
 
 def _required(field: dataclasses.Field[Any]) -> bool:

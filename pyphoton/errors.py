@@ -93,5 +93,5 @@ def note(error: BaseException, text: str) -> None:
 def near(name: object, known: Iterable[str]) -> str:
     """A sentence with the known names nearest to `name`, or all of them when none is near."""
     names = sorted(known)
-    close = difflib.get_close_matches(str(name).lower(), names, n=3, cutoff=0.5)
+    close = difflib.get_close_matches(str(name)[:80].lower(), names, n=3, cutoff=0.5)
     return f"Did you mean {' or '.join(repr(c) for c in close)}?" if close else f"Known: {', '.join(names)}."

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from pyphoton.activations import log_softmax, softplus
-from pyphoton.description import Description, description
+from pyphoton.description import Description, description, stock_function
 from pyphoton.errors import ArgumentError, ShapeError, UnknownName, near
 from pyphoton.tensor import Tensor, apply
 from pyphoton.typing import show
@@ -228,6 +228,7 @@ class FocalLoss(Loss):
         return -(positive * self.alpha) - negative
 
 
+@stock_function
 def nll(scores: Any, target: Any) -> Any:
     """Mean negative log-likelihood of class numbers (batch,) under softmax(scores) (batch, classes) (Knet's nll)."""
     return apply("mean", apply("cross_entropy", scores, labels(target)))

@@ -7,8 +7,8 @@ hands them to the backend. Each combination of input shapes is planned once.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -76,6 +76,7 @@ class Network:
         self.parameters: dict[str, parameters.Parameter] = {}
         self._plans: dict[Any, Plan] = {}
         self._kept: dict[Any, Any] = {}
+        self._restored: Mapping[str, Any] = {}
         self._module: Module | None = None
         self._structure = _structure
 
@@ -147,12 +148,34 @@ class Network:
         for path, (layer, name, param, shapes) in owners(traced).items():
             if path in self.parameters and id(layer) not in inside:
                 continue  # a layer that a function makes at every call: its parameters go by path
-            found = parameters.obtain(layer, name, path, param, shapes, self.dtype, self.seed)
+            found = parameters.obtain(layer, name, path, param, shapes, self.dtype, self.seed, self._restored.get(path))
             grown |= self.parameters.get(path) is not found
             self.parameters[path] = found
         if grown:
             self._module = None
         return made
+
+    @contextmanager
+    def restoring(self, values: Mapping[str, Any]) -> Iterator[None]:
+        """Inside, parameters that are made begin with these values and are not drawn."""
+        self._restored = values
+        try:
+            yield
+        finally:
+            self._restored = {}
+
+    def shapes(self, x: tuple[Any, ...], x_tuple: bool) -> dict[str, tuple[int, ...]]:
+        """The shape of each parameter by path that the model has for these inputs; nothing is made. Errors: as `forward_plan`."""
+        return {path: param.shape for path, (_, _, param, _) in owners(self._trace_forward(x, x_tuple)).items()}
+
+    def trained_on(self, loss: Any, metrics: Mapping[str, Any]) -> tuple[Met, Met] | None:
+        """Inputs and targets of the last batch that was planned for this loss and these metrics."""
+        measured = tuple(map(id, (loss, *metrics.values())))
+        found = [key for key in self._plans if key[0] == "train" and key[-1] == measured]
+        if not found:
+            return None
+        _, x_tuple, y_tuple, x, y, _ = found[-1]
+        return _met_in(x, x_tuple), _met_in(y, y_tuple)
 
     def _remember(self, x: tuple[Any, ...], x_tuple: bool) -> None:
         shapes = tuple(tuple(map(int, a.shape[1:])) for a in x)
@@ -229,6 +252,11 @@ def _kind(array: Any, dtype: str) -> str:
 
 def _signature(arrays: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple((tuple(a.shape[1:]), _is_whole(a)) for a in arrays)
+
+
+def _met_in(signature: tuple[Any, ...], as_tuple: bool) -> Met:
+    shapes, whole = zip(*signature, strict=True)
+    return Met(tuple(tuple(map(int, s)) for s in shapes), whole, as_tuple)
 
 
 def _scalar(function: Any, p: Any, y: Any, word: str) -> Any:

@@ -31,10 +31,10 @@ class Parameter:
 
     __slots__ = ("__weakref__", "draw", "frozen", "path", "role", "value")
 
-    def __init__(self, path: str, draw: Callable[[], Any], shape: tuple[int, ...], dtype: str, role: str) -> None:
+    def __init__(self, path: str, draw: Callable[[], Any], shape: tuple[int, ...], dtype: str, role: str, value: Any = None) -> None:
         self.path, self.draw, self.role, self.frozen = path, draw, role, False
         self.value = allocate(shape, dtype)
-        self.value[...] = draw()
+        self.value[...] = draw() if value is None else value
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -109,8 +109,10 @@ def allocate(shape: tuple[int, ...], dtype: str) -> Any:
     return raw[start : start + math.prod(shape) * wide].view(dtype).reshape(shape)
 
 
-def obtain(layer: Any, name: str, path: str, param: Any, shapes: tuple[Shape, ...], dtype: str, seed: int) -> Parameter:
-    """The layer's parameter, drawn now if it does not exist. The same seed and path give the same numbers everywhere."""
+def obtain(
+    layer: Any, name: str, path: str, param: Any, shapes: tuple[Shape, ...], dtype: str, seed: int, value: Any = None
+) -> Parameter:  # fmt: skip
+    """The layer's parameter. If it does not exist it begins with `value`, or is drawn: the same seed and path give the same numbers everywhere."""
     entry = _store.setdefault(layer, _Entry(shapes))
     if name not in entry.members:
 
@@ -118,7 +120,7 @@ def obtain(layer: Any, name: str, path: str, param: Any, shapes: tuple[Shape, ..
             random = np.random.default_rng([seed, zlib.crc32(path.encode())])
             return initialisers.draw(param.init, random, param.shape, param.fans)
 
-        made = entry.members[name] = Parameter(path, draw, param.shape, dtype, param.role)
+        made = entry.members[name] = Parameter(path, draw, param.shape, dtype, param.role, value)
         made.frozen = bool(_frozen_before_built.get(layer))
     found = entry.members[name]
     if found.value.dtype != dtype:

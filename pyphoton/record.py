@@ -57,6 +57,11 @@ class History(Mapping[str, Mapping[int, float]]):
         values = self._values.get(name.lstrip(":"), {})
         return values.get(max(values) if step is None and values else step) if values else None  # type: ignore[arg-type]
 
+    def restore(self, values: Mapping[str, Mapping[int, float]], epochs: list[dict[str, float]]) -> None:
+        """Begin with what another history had recorded."""
+        self._values = {name: dict(column) for name, column in values.items()}
+        self.epochs = list(epochs)
+
     def undo(self, step: int, epochs: int, validation: Mapping[str, dict[int, float]]) -> None:
         """Drop what was recorded after a step and after a number of epochs; `validation` are the `val_` columns to go back to."""
         del self.epochs[epochs:]

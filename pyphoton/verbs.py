@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pyphoton.data.scaling import Standardizer
 from pyphoton.errors import ArgumentError
 from pyphoton.gradient import Gradients
 from pyphoton.network import network_of
@@ -16,8 +17,13 @@ def _workout(verb: str, what: Any) -> Workout:
     return what
 
 
-def fit_(workout: Workout, data: Any, validation: Any = None, **options: Any) -> Workout:
-    """Train a workout; see Workout.fit_ for the forms of data and all options. Returns the workout."""
+def fit_(workout: Any, data: Any, validation: Any = None, **options: Any) -> Any:
+    """Train a workout; see Workout.fit_ for the forms of data and all options. Returns the workout.
+
+    `fit_(standardizer, dataset)` learns mean and standard deviation; see Standardizer.
+    """
+    if isinstance(workout, Standardizer) and validation is None and not options:
+        return workout.fit_(data)
     return _workout("fit_", workout).fit_(data, validation, **options)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from time import perf_counter
 from typing import Any
@@ -16,10 +16,11 @@ from pyphoton.arguments import checked, is_integer
 from pyphoton.backends.base import Report, Session, Stream, Whole
 from pyphoton.callbacks.forms import listed
 from pyphoton.callbacks.hooks import Fit
-from pyphoton.callbacks.running import Running, minibatches
+from pyphoton.callbacks.running import Running
 from pyphoton.clock import RATE, Clock
 from pyphoton.data.arrays import convert
 from pyphoton.data.forms import Batch, Epochs, batch_of, is_whole
+from pyphoton.data.passes import Pass
 from pyphoton.diagnose import non_finite
 from pyphoton.errors import ArgumentError, DataError, PhotonError, note
 from pyphoton.gradient import Gradients
@@ -73,7 +74,8 @@ class Workout:
         """Train for `epochs` more epochs. Returns the workout.
 
         data: a tuple (X, Y) of arrays (N, ...), or of tuples of arrays, is the whole data set: shuffled anew for each epoch
-        and cut into minibatches of `batch_size` (None: one), the last smaller one kept. Any iterable of (X, Y), a DataLoader
+        and cut into minibatches of `batch_size` (None: one), the last smaller one kept. So is a Dataset of samples, PyPhoton's
+        or torch's, which worker threads load. Any iterable of (X, Y), a DataLoader or `dataset | MiniBatch(8)`
         among them, gives minibatches as they come; a function is called for each epoch and returns either.
         validation: the same forms; measured after each epoch as `val_loss` and so on.
         convertor: applied to each minibatch (X, Y); the default casts to the model's dtype; `identity` casts nothing.
@@ -93,11 +95,11 @@ class Workout:
             raise ArgumentError("fit_", "one fit_ of a workout at a time", "a second one in a callback")
         training, validating = Epochs(data), None if validation is None else Epochs(validation)
         interrupt = Interrupt()
-        fit = Fit(self, epochs, validating is not None, partial(minibatches, training, batch_size))
+        fit = Fit(self, epochs, validating is not None, partial(training.expected, batch_size))
         running = Running(listed(callbacks, cb), fit, interrupt)
         show = running.wants_bar(verbose)
         self.interrupted, self.stopped = False, None
-        with interrupt, self._training(), running:
+        with interrupt, self._training(), closing(training), running:
             for number in range(1, epochs + 1):
                 if running.stopped:
                     break
@@ -209,10 +211,11 @@ class Workout:
         return named
 
     def _measure(self, data: Epochs, batch_size: int | None, convertor: Any, interrupt: Interrupt | None) -> dict[str, float]:
-        batches, _ = self._batches(data, batch_size, convertor, shuffle=False)
-        if isinstance(batches, Stream):
-            batches = _peeked(batches)
-        report = self.session.epoch(batches, train=False, interrupt=None if interrupt is None else interrupt.flag)
+        with closing(data):
+            batches, _ = self._batches(data, batch_size, convertor, shuffle=False)
+            if isinstance(batches, Stream):
+                batches = _peeked(batches)
+            report = self.session.epoch(batches, train=False, interrupt=None if interrupt is None else interrupt.flag)
         if report.stopped:
             return {}
         _check_some(report)
@@ -269,13 +272,14 @@ class Workout:
 
     def _batches(self, data: Epochs, batch_size: int | None, convertor: Any, shuffle: bool) -> tuple[Whole | Stream, int | None]:
         """The epoch's data for the backend, and the number of minibatches where it is known."""
-        current = data.next()
+        now = Pass(self.network.seed, self.epochs)
+        current = data.next(now, batch_size, shuffle)
         if not is_whole(current):
             return Stream(self._stream(current, convertor), data.length()), data.length()
         whole = batch_of(current, nested_lists=False)
         count = whole.samples()
         size = count if batch_size is None else min(batch_size, count)
-        order = np.random.default_rng([self.network.seed, self.epochs, 7]).permutation(count) if shuffle else None
+        order = now.order(count) if shuffle else None
         number = -(-count // size)
         if convertor is not None:
             rows = np.arange(count) if order is None else order

@@ -5,11 +5,14 @@
 mutable struct Reader
     text::Vector{UInt8}
     at::Int
+    depth::Int
 end
+
+const DEEPEST_JSON = 500
 
 """    parse_json(text) -> Dict, Vector, String, number, Bool or nothing"""
 function parse_json(text::AbstractString)
-    r = Reader(Vector{UInt8}(codeunits(String(text))), 1)
+    r = Reader(Vector{UInt8}(codeunits(String(text))), 1, 0)
     value = read_value(r)
     blank(r)
     r.at > length(r.text) || broken(r, "the end")
@@ -34,8 +37,8 @@ end
 function read_value(r::Reader)
     blank(r)
     c = Char(peek_byte(r))
-    c == '{' && return read_object(r)
-    c == '[' && return read_list(r)
+    c == '{' && return nested(read_object, r)
+    c == '[' && return nested(read_list, r)
     c == '"' && return read_string(r)
     for (word, value) in WORDS
         if startswith_at(r, word)
@@ -44,6 +47,13 @@ function read_value(r::Reader)
         end
     end
     return read_number(r)
+end
+
+function nested(read, r::Reader)
+    (r.depth += 1) <= DEEPEST_JSON || broken(r, "at most $DEEPEST_JSON lists and objects inside one another")
+    found = read(r)
+    r.depth -= 1
+    return found
 end
 
 const WORDS = ("true" => true, "false" => false, "null" => nothing, "NaN" => NaN, "Infinity" => Inf, "-Infinity" => -Inf)
@@ -62,6 +72,7 @@ function read_object(r::Reader)
         blank(r)
         key = read_string(r)
         expect(r, ':')
+        haskey(found, key) && broken(r, "another name than $(first(key, 80)) again")
         found[key] = read_value(r)
         blank(r)
     end
@@ -110,6 +121,7 @@ function read_escape(r::Reader)
 end
 
 function read_hex(r::Reader)
+    r.at + 3 <= length(r.text) && all(k -> isxdigit(Char(r.text[k])), r.at:r.at+3) || broken(r, "four hexadecimal digits")
     code = parse(UInt32, String(r.text[r.at:r.at+3]); base=16)
     r.at += 4
     return code

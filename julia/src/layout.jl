@@ -125,3 +125,6 @@ end
 
 collect_leaves!(flat::Vector{T}, x::Number) where {T} = push!(flat, T(x))
 collect_leaves!(flat::Vector, x::AbstractVector) = foreach(v -> collect_leaves!(flat, v), x)
+
+"""A convolution's kernel turned round on its space axes: what a layer that flips its kernel (Flux's Conv) needs to do the same."""
+turned_kernel(w::Array) = w[(d <= ndims(w) - 2 ? (size(w, d):-1:1) : (1:size(w, d)) for d in 1:ndims(w))...]

@@ -20,6 +20,10 @@ matrix(w::Weight{T}) where {T} = reshape(w.values, (w.size[1], length(w.values) 
 vector(::Nothing) = nothing
 vector(w::Weight) = w.values
 
+"""Errors: PlanError unless a parameter (if there is one) has `n` numbers. What loops over it without looking calls this before."""
+fits(::Nothing, n::Int) = nothing
+fits(values_::Vector, n::Int) = length(values_) == n ? nothing : throw(PlanError("a parameter of $(length(values_)) numbers for $n features"))
+
 trained(::Nothing) = false
 trained(w::Weight) = w.trained
 

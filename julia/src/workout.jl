@@ -41,13 +41,21 @@ function add!(w::Workout, plan::AbstractString)
     return length(w.plans)
 end
 
-"""    fit!(workout, arrays...; epochs=1, batch=32, shuffle=true): train on whole arrays; gives the mean loss of each epoch."""
-function fit!(w::Workout, arrays::Array...; epochs::Integer=1, batch::Integer=32, shuffle::Bool=true)
+"""
+    fit!(workout, arrays...; epochs=1, batch=32, shuffle=true, lr=nothing)
+
+Train on whole arrays; gives the mean loss of each epoch. `lr` is the optimiser's rate unless it is given; a workout of Python whose
+rate follows a schedule needs it.
+"""
+function fit!(w::Workout, arrays::Array...; epochs::Integer=1, batch::Integer=32, shuffle::Bool=true, lr::Union{Nothing,Real}=nothing)
+    lr === nothing && scheduled(w) && throw(PlanError("the learning rate of this workout follows a schedule, which is Python's: give fit! the rate, lr=..."))
     plan, number = w.plans[1]
+    length(w.plans) > 1 && w.plans[1] === w.plans[2] && throw(PlanError("this workout can predict and not train: its file holds no training plan"))
     data, samples = converted(plan, arrays), size(arrays[1], ndims(arrays[1]))
+    rates = lr === nothing ? nothing : fill(Float64(lr), cld(samples, batch))
     losses = map(1:epochs) do _
         order = shuffle ? Int64[PyPhoton.number(k) for k in randperm(w.random, samples)] : nothing
-        r = run_epoch!(w.session, program(w.handle, number), Epoch(data, samples, order, batch), true, true, Watch())
+        r = run_epoch!(w.session, program(w.handle, number), Epoch(data, samples, order, batch), true, true, Watch(), rates)
         r.failed == 0 || throw(PlanError("the loss of step $(r.failed) is not finite"))
         sum(r.values[1, :] .* r.samples) / samples
     end

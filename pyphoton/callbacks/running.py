@@ -13,7 +13,6 @@ import numpy as np
 from pyphoton.backends.base import Batches, Stream, Whole
 from pyphoton.callbacks.forms import hooks_of
 from pyphoton.callbacks.hooks import Fit, Hooks, Step
-from pyphoton.data.forms import Epochs, batch_of, is_whole
 from pyphoton.errors import ArgumentError, note
 from pyphoton.interrupt import Interrupt
 from pyphoton.progress import wanted
@@ -168,11 +167,3 @@ def _rows(whole: Whole, number: int) -> tuple[Any, ...]:
     rows = np.arange(whole.samples) if whole.order is None else whole.order
     cut = rows[number * whole.batch_size : (number + 1) * whole.batch_size]
     return tuple(np.asarray(array)[cut] for array in whole.arrays)
-
-
-def minibatches(data: Epochs, batch_size: int | None) -> int | None:
-    """How many minibatches an epoch has, where that is known before it is read."""
-    if not is_whole(data.data):
-        return data.length()
-    samples = batch_of(data.data, nested_lists=False).samples()
-    return 1 if batch_size is None else -(-samples // batch_size)

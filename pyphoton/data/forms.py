@@ -1,6 +1,7 @@
 """The forms that training data comes in, told apart.
 
 - a tuple (X, Y), where X and Y are arrays or tuples of arrays: the whole data set, shuffled and cut by `batch_size`;
+- a Dataset, PyPhoton's or torch's: samples, treated in the same way; arrays (X, Y) on disk, too, are read sample by sample;
 - an iterable of (X, Y): minibatches as they come (a list, a DataLoader, a generator; one that can be read only once is
   remembered while it is first read, so that later epochs see it again);
 - a function without arguments: called for each epoch, returns either of the above.
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pyphoton.data.arrays import as_array, samples
+from pyphoton.data.passes import Pass
 from pyphoton.errors import DataError
 
 
@@ -79,18 +81,29 @@ def _check_form(data: Any) -> None:
 
 
 class Epochs:
-    """The data of each epoch, whatever its form. Errors: DataError for a form that is none."""
+    """The data of each epoch, whatever its form. Errors: DataError for a form that is none.
+
+    Closing it ends the worker threads of an epoch that was left before its end.
+    """
 
     def __init__(self, data: Any) -> None:
         if not callable(data):
             _check_form(data)
         self.data = data
         self.seen: list[Any] | None = None
+        self.count: int | None = None
+        self.running: Any = None
 
-    def next(self) -> Any:
-        """(X, Y), or an iterable of minibatches, for one epoch."""
+    def next(self, now: Pass, batch_size: int | None, shuffle: bool) -> Any:
+        """(X, Y), or an iterable of minibatches, for the epoch `now`. Samples are cut into minibatches as a whole data set is."""
+        self.close()
         data = self.data() if callable(self.data) and not hasattr(self.data, "__iter__") else self.data
         _check_form(data)
+        data = loader_of(data, batch_size, shuffle)
+        self.count = len(data) if hasattr(data, "__len__") else None
+        if hasattr(data, "minibatches"):
+            self.running = data.minibatches(now)
+            return self.running
         if is_whole(data):
             return data
         if not hasattr(data, "__iter__"):
@@ -99,11 +112,25 @@ class Epochs:
             return self._once(data)
         return data
 
+    def expected(self, batch_size: int | None) -> int | None:
+        """The number of minibatches of an epoch, where it is known before one is read."""
+        if callable(self.data) and not hasattr(self.data, "__iter__"):
+            return None
+        if is_whole(self.data):
+            samples = batch_of(self.data, nested_lists=False).samples()
+            return 1 if batch_size is None else -(-samples // batch_size)
+        data = loader_of(self.data, batch_size, shuffle=False)
+        return len(data) if hasattr(data, "__len__") else None
+
     def length(self) -> int | None:
-        """The number of minibatches of a stream, where it is known."""
-        if self.seen is not None:
-            return len(self.seen)
-        return len(self.data) if hasattr(self.data, "__len__") else None
+        """The number of minibatches of the stream that `next` gave, where it is known."""
+        return self.count if self.seen is None else len(self.seen)
+
+    def close(self) -> None:
+        """End what still loads minibatches."""
+        if self.running is not None:
+            self.running.close()
+            self.running = None
 
     def _once(self, iterator: Iterator[Any]) -> Iterable[Any]:
         """Minibatches of something that can be read only once: remembered while it is read."""
@@ -118,3 +145,25 @@ class Epochs:
             self.seen = kept
 
         return remember()
+
+
+def loader_of(data: Any, batch_size: int | None, shuffle: bool) -> Any:
+    """What loads minibatches of samples: of a data set, PyPhoton's or torch's, and of arrays on disk. Other forms as they are.
+
+    Errors: DataError.
+    """
+    from pyphoton.data.dataset import Dataset, as_dataset, is_torch_dataset
+    from pyphoton.data.disk import on_disk
+    from pyphoton.data.loader import MiniBatch
+    from pyphoton.data.vectors import VectorDataset
+
+    if is_whole(data):
+        arrays = [a for part in data for a in (part if isinstance(part, tuple) else (part,))]
+        if batch_size is None or not any(map(on_disk, arrays)):
+            return data
+        batch_of(tuple(tuple(a[:1] for a in part) if isinstance(part, tuple) else part[:1] for part in data)).samples()
+        data = VectorDataset(*data)
+    if isinstance(data, Dataset) or is_torch_dataset(data):
+        source = as_dataset(data)
+        return MiniBatch(batch_size or max(len(source), 1), shuffle=shuffle, drop_last=False).apply(source)
+    return data

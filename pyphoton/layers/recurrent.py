@@ -20,6 +20,7 @@ class _Recurrent(Layer):
     """What recurrent layers share. Parameters of layer l: kernel_l, recurrent_l, bias_l; backwards with `_reverse`."""
 
     gates: ClassVar[int] = 1
+    repeats: ClassVar[str] = "num_layers"
     hidden: int
     num_layers: Any = 1
     activation: Any = identity

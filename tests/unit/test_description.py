@@ -29,7 +29,7 @@ WRITTEN = [
     "MaxPool3D()", "RNN(4)", "RNN(4, activation=relu)", "RNN(4, initr=Orthogonal())", "Reshape((2, 3))", "Reshape((-1,))", "Residual(Dense(3))",
     "Residual(Dense(3), combine='add')", "Residual(Dense(3), relu, name='r', combine='add')", "Sequential()", "Sequential(Dense(3))",
     "Sequential(Dense(3), relu, Sequential(Dropout(), name='inner'))", "SkipConnection(Dense(3))", "SkipConnection(Sequential(Dense(3)), name='s')",
-    "Softmax()", "Softmax(axis=1)",
+    "ResidualBlock(4)", "ResidualBlock(4, strides=2, bottleneck=True, project=True)", "Softmax()", "Softmax(axis=1)",
     # losses
     "BCELoss()", "BCELoss(use_sigmoid=True)", "CrossEntropyLoss()", "CrossEntropyLoss(use_softmax=True, reduction='sum')",
     "CrossEntropyLoss(weight=(1.0, 2.0, 3.0))", "FocalLoss()", "FocalLoss(gamma=1.0, alpha=0.5)", "HingeLoss()", "HingeLoss(margin=2.0, autofix=False)",
@@ -48,6 +48,10 @@ WRITTEN = [
     # initialisers
     "Bilinear()", "Constant()", "Constant(value=2.0)", "Gaussian()", "Gaussian(mean=1.0, std=0.5)", "Orthogonal()", "Orthogonal(scale=2.0)", "Scaled()",
     "Scaled(scale=2.0, fan='out', uniform=False)", "Uniform()", "Uniform(scale=0.2)",
+    # transformers
+    "ImageCrop((20, 30))", "ImageCrop((4, 4), center=True)", "Map(relu)", "Map(relu, axis='X')", "MiniBatch()", "MiniBatch(batch_size=4, shuffle=False)",
+    "Noise()", "Noise(level=0.5, axis='Y')", "Normalizer()", "Normalizer(means=[0.5, 1.0], stds=2.0)", "OneHotEncoder(('a', 'b'))", "OneHotEncoder((0, 1, 2))",
+    "Split()", "Split(valid_perc=0.25, shuffle=False)", "Standardizer()", "Standardizer(axis='Y')", "Subset((0, 2))",
 ]  # fmt: skip
 
 
@@ -79,8 +83,8 @@ def test_descriptions_come_back_from_json(text):
 
 
 def test_every_public_description_is_tried():
-    """The table above has every public class of layers, losses, metrics, optimisers, schedules and initialisers."""
-    bases = (pp.Layer, pp.Loss, pp.Metric, pp.Optimiser, pp.Initialiser, pp.Schedule)
+    """The table above has every public class of layers, losses, metrics, optimisers, schedules, initialisers and transformers."""
+    bases = (pp.Layer, pp.Loss, pp.Metric, pp.Optimiser, pp.Initialiser, pp.Schedule, pp.Transformer)
     public = {c.__name__ for c in NAMES.values() if inspect.isclass(c) and issubclass(c, Description) and c not in bases}
     assert public == {text.split("(")[0] for text in WRITTEN}
 

@@ -22,6 +22,7 @@ end
 finish!(act::Activation, y::Matrix, ::Nothing) = activate!(act, y)
 
 function biased!(f::F, y::Matrix, b::Vector) where {F}
+    fits(b, size(y, 1))
     for j in axes(y, 2)
         @inbounds @simd for i in axes(y, 1)
             y[i, j] = f(y[i, j] + b[i])

@@ -28,6 +28,7 @@ function forward(op::BatchNorm{T}, mode::Mode, x::Array{T,N}) where {T,N}
     space = split_size(size(x), N - 1)
     z = reshape(x, space)
     mean, variance = op.mean.values, op.variance.values
+    foreach(v -> fits(v, space[2]), (mean, variance, vector(op.scale), vector(op.shift)))
     if mode.training
         mean, variance = moments(z)
         mode.moving && move_average!(op, mean, variance, space[1] * space[3])

@@ -24,6 +24,8 @@ function forward(op::LayerNorm{T}, mode::Mode, x::Array{T}) where {T}
     F, M = size(z)
     y, normal, inverse = sized!(op.y, F, M), sized!(op.normal, F, M), Vector{T}(undef, M)
     scale, shift = vector(op.scale), vector(op.shift)
+    fits(scale, F)
+    fits(shift, F)
     for j in 1:M
         total = 0.0
         @inbounds @simd for i in 1:F

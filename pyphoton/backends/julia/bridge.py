@@ -15,12 +15,21 @@ import numpy as np
 from pyphoton.backends.julia.errors import raise_failure
 
 Door = Any
-"""`const char *enter(const char *request)`, called with the lock of Python's interpreter held."""
+"""`const char *enter(const char *request)`."""
+
+UNLOCKED = frozenset({"step"})
+"""Requests that call nothing of Python's: other threads of Python, which load the next minibatch, run meanwhile. What Julia lets go of
+in them is given back to Python later: PythonCall looks whether the lock is held."""
 
 
 def door_at(address: int) -> Door:
-    """The C function at an address. What a signal handler raises while it runs is raised when it returns."""
+    """The C function at an address, called with Python's lock held. What a signal handler raises while it runs is raised when it returns."""
     return ctypes.PYFUNCTYPE(ctypes.c_char_p, ctypes.c_char_p)(address)
+
+
+def unlocked_door_at(address: int) -> Door:
+    """The same function, called without Python's lock: for UNLOCKED requests."""
+    return ctypes.CFUNCTYPE(ctypes.c_char_p, ctypes.c_char_p)(address)
 
 
 def ask(door: Door, call: str, arguments: Mapping[str, Any]) -> Any:

@@ -22,7 +22,7 @@ class Runtime:
     """The running Julia: the door into it, and the thread that owns it."""
 
     def __init__(self, address: int) -> None:
-        self.door = bridge.door_at(address)
+        self.door, self.unlocked_door = bridge.door_at(address), bridge.unlocked_door_at(address)
         self.owner = threading.get_ident()
         self.process = os.getpid()
         self._later: deque[tuple[str, dict[str, Any]]] = deque()
@@ -33,7 +33,7 @@ class Runtime:
         while self._later:
             late, of = self._later.popleft()
             bridge.ask(self.door, late, of)
-        return bridge.ask(self.door, call, arguments)
+        return bridge.ask(self.unlocked_door if call in bridge.UNLOCKED else self.door, call, arguments)
 
     def later(self, call: str, **arguments: Any) -> None:
         """Ask before the next call: for objects that go away, which may happen in any thread."""

@@ -62,6 +62,7 @@ class NumpySession:
 
     def __init__(self, module: NumpyModule) -> None:
         self.module = module
+        self.kept: dict[str, Any] = {}
 
     def epoch(
         self, data: Batches, *, train: bool, every: int = 0, hook: Hook | None = None,
@@ -87,11 +88,12 @@ class NumpySession:
         self._refuse("gradients")
 
     def state(self) -> dict[str, Any]:
-        """Nothing."""
-        return {}
+        """What it was given: kept for an engine that trains."""
+        return self.kept
 
     def load(self, state: Mapping[str, Any]) -> None:
-        """Nothing."""
+        """Keep it."""
+        self.kept = dict(state)
 
     @staticmethod
     def _refuse(what: str) -> None:

@@ -1,0 +1,160 @@
+# Workouts that Python has saved, opened without Python: the plans say what to compute, the arrays are the parameters and what the
+# optimiser goes on from.
+
+"""What a file holds beside the workout, kept for the next save; and the steps done when it was read."""
+struct Checkpoint
+    about::Dict{String,Any}
+    history::Dict{String,Any}
+    steps::Int
+end
+
+const CHECKPOINTS = WeakKeyDict{Workout,Checkpoint}()
+
+"""
+    load_workout(path) -> Workout
+
+The workout that Python's `save_workout` wrote: `fit!`, `predict` and `weights` go on from it. Plan 1 trains, plan 2 predicts.
+Nothing in the file is executed. Errors: PlanError, which names the file.
+"""
+function load_workout(path::AbstractString)
+    try
+        return read_workout(path)
+    catch error
+        error isa InterruptException && rethrow()
+        error isa PlanError && throw(PlanError("$path: $(error.message)"))
+        throw(PlanError("$path: expected a saved workout, received a damaged one ($(first(told(error), 300)))"))
+    end
+end
+
+function read_workout(path)
+    text_, stored = read_safetensors(path)
+    about = parse_json(text_)::Dict{String,Any}
+    check_format(about)
+    forward_, training = plan_in(about, "forward"), plan_in(about, "training")
+    forward_ === nothing && throw(PlanError("its plans call Python functions: only Python can open it"))
+    arrays = grouped(stored, "parameters/")
+    plans = [something(training, forward_), forward_]
+    foreach(p -> check_parameters(p, arrays), plans)
+    seed = whole(about, "seed")
+    roles = Dict(p.path => p.role for p in forward_.parameters)
+    handle = ModuleHandle(Dict{String,Any}(path => Weight(path, get(roles, path, "weight"), a) for (path, a) in arrays), seed)
+    described_ = dict(about, "optimiser")
+    haskey(described_, "class") || throw(PlanError("its optimiser is a Python class of somebody's own"))
+    rule = read_optimiser(Dict{String,Any}("kind" => lowercase(text(described_, "class")), dict(described_, "args")...))
+    session = Session(handle, rule, String[p::String for p in list(about, "frozen")])
+    state = grouped(stored, "state/")
+    isempty(state) || load_session!(session, checked_state(state, handle, rule))
+    w = Workout(handle, session, arrays, [], Xoshiro(seed), Float64[])
+    first_ = (plans[1], add_program!(handle, plans[1]))
+    append!(w.plans, [first_, training === nothing ? first_ : (forward_, add_program!(handle, forward_))])
+    CHECKPOINTS[w] = Checkpoint(about, grouped(stored, "history/"), session.steps)
+    return w
+end
+
+"""Whether Python's optimiser has a schedule for its rate."""
+function scheduled(w::Workout)
+    haskey(CHECKPOINTS, w) || return false
+    return get(dict(dict(CHECKPOINTS[w].about, "optimiser"), "args"), "schedule", nothing) !== nothing
+end
+
+function check_format(about)
+    found = get(about, "format", nothing)
+    parts = found isa String ? match(r"^pyphoton-(\w+)-(\d{1,6})$", found) : nothing
+    parts === nothing && throw(PlanError("expected a workout of format 1, received a file without a PyPhoton format"))
+    parse(Int, parts[2]) == 1 || throw(PlanError("expected format 1, received $(parts[2]): a newer PyPhoton wrote it"))
+    parts[1] == "workout" || throw(PlanError("expected a workout, received a $(parts[1])"))
+end
+
+"""A plan of the file, with numbers of values that are in it; nothing where Python has none."""
+function plan_in(about, name)
+    data = dict(about, "plans")[name]
+    data === nothing && return nothing
+    plan = read_plan(json(data))
+    most = 4 * (length(plan.inputs) + length(plan.constants) + length(plan.steps)) + 1000
+    used = vcat(plan.outputs, (s.inputs for s in plan.steps)...)
+    plan.count <= most && all(id -> 1 <= id <= plan.count, used) && all(s -> s.output >= 1, plan.steps) && all(i -> i.id >= 1, plan.inputs) &&
+        all(c -> c.first >= 1, plan.constants) || throw(PlanError("the $name plan has values of other numbers than its own"))
+    for s in plan.steps
+        check_recurrent(plan, s)
+        check_windows(s)
+    end
+    return plan
+end
+
+"""Windows move forwards and are not empty; nothing is taken away around them."""
+function check_windows(s::PlanStep)
+    for (name, least) in ("strides" => 1, "dilation" => 1, "pool_size" => 1, "size" => 1, "groups" => 1, "padding" => 0, "output_padding" => 0)
+        haskey(s.attrs, name) && !all(n -> n isa Int && least <= n < 2^31, leaves(s.attrs[name])) && throw(PlanError("$(s.path) $(s.op): $name of $(first(json(s.attrs[name]), 80))"))
+    end
+end
+
+leaves(value) = value isa AbstractVector ? Iterators.flatten(map(leaves, value)) : (value,)
+
+const GATES = Dict("rnn" => 1, "lstm" => 4, "gru" => 3)
+
+"""The loops over states trust `hidden`: it has to be what the parameters say."""
+function check_recurrent(plan::Plan, s::PlanStep)
+    haskey(GATES, s.op) || return nothing
+    rows = GATES[s.op] * whole(s.attrs, "hidden")
+    shapes = Dict(p.path => p.shape for p in plan.parameters)
+    for (name, path) in s.params
+        shape = shapes[path]
+        good = shape[end] == rows && (!startswith(name, "recurrent") || shape[1] * GATES[s.op] == rows)
+        good || throw(PlanError("$path of shape $shape does not fit hidden $(s.attrs["hidden"])"))
+    end
+end
+
+function check_parameters(plan::Plan, arrays)
+    for p in plan.parameters
+        a = get(arrays, p.path, nothing)
+        a isa Array{plan.T} && size(a) == julia_size(p.shape) || throw(PlanError("expected parameter $(p.path) of $(plan.T) $(p.shape)"))
+    end
+end
+
+grouped(stored, prefix) = Dict{String,Any}(String(chopprefix(name, prefix)) => a for (name, a) in stored if startswith(name, prefix))
+
+"""A session's state whose slots fit the parameters; random numbers of another engine are left out."""
+function checked_state(state, handle::ModuleHandle, rule)
+    get(state, "step", nothing) isa Array{Int64} && length(state["step"]) == 1 || throw(PlanError("expected the number of steps in its state"))
+    for (path, w) in handle.weights, slot in slot_names(rule)
+        a = get(state, "$path/$slot", nothing)
+        a === nothing || a isa Array{eltype(w.values)} && size(a) == w.size || throw(PlanError("expected $path/$slot of size $(w.size)"))
+    end
+    words = get(state, "random", nothing)
+    words isa Vector{UInt64} && length(words) == fieldcount(Xoshiro) || delete!(state, "random")
+    return state
+end
+
+"""
+    save_workout(workout, path) -> path
+
+Write a workout that `load_workout` gave, so that Python goes on from it: parameters, optimiser, counters; the history gets a row for
+each epoch of `fit!`. Errors: PlanError for a workout that came from no file: only Python describes models.
+"""
+function save_workout(w::Workout, path::AbstractString)
+    found = get(CHECKPOINTS, w, nothing)
+    found === nothing && throw(PlanError("only a workout that load_workout gave can be saved: the model is described in its file"))
+    about, done = copy(found.about), w.session.steps - found.steps
+    about["steps"] = whole(about, "steps") + done
+    about["epochs"] = whole(about, "epochs") + length(w.history)
+    arrays = Dict{String,Any}("parameters/$path_" => a for (path_, a) in w.arrays)
+    merge!(arrays, Dict{String,Any}("state/$name" => a for (name, a) in session_state(w.session)))
+    merge!(arrays, Dict{String,Any}("history/$name" => a for (name, a) in with_epochs(found, w, about)))
+    return write_safetensors(path, json(about), arrays)
+end
+
+"""The history's arrays with a row per epoch that was trained here. Steps are shared out evenly among these epochs."""
+function with_epochs(found::Checkpoint, w::Workout, about)
+    history, count = copy(found.history), length(w.history)
+    count == 0 && return history
+    rows = length(get(history, "epochs/epoch/at", Int64[]))
+    each = (w.session.steps - found.steps) ÷ count
+    first_epoch, first_step = whole(about, "epochs") - count, whole(about, "steps") - each * count
+    columns = ("epoch" => Int64[first_epoch + k for k in 1:count], "steps" => Int64[first_step + each * k for k in 1:count], "loss" => w.history)
+    for (name, new) in columns
+        at, values_ = get(history, "epochs/$name/at", Int64[]), get(history, "epochs/$name/values", eltype(new)[])
+        history["epochs/$name/at"] = vcat(at, Int64[number(rows + k) for k in 1:count])
+        history["epochs/$name/values"] = vcat(values_, new)
+    end
+    return history
+end

@@ -1,0 +1,124 @@
+"""Saving a model: its arrays by their paths, and its architecture and the shapes that it was built for as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pyphoton.config import DTYPES
+from pyphoton.description import from_config, to_config
+from pyphoton.errors import BackendMissing, FileError, NotBuilt, PhotonError, Unsupported
+from pyphoton.graph import root_path
+from pyphoton.network import Met, Network, network_of
+from pyphoton.parameters import collect
+from pyphoton.saving.container import Entry, opened, write
+from pyphoton.workout import Workout
+
+
+def save(model: Any, path: str | Path) -> Path:
+    """Write a built model (or a workout's model) to `path`. Returns the path. The former file stays until the new one is whole.
+
+    Errors: NotBuilt before the model has met data; ArgumentError when it holds functions of your own; FileError when the
+    file cannot be written.
+    """
+    network = model.network if isinstance(model, Workout) else network_of(model)
+    met = built(network, "save")
+    about = {
+        "model": to_config(network.model), "dtype": network.dtype,
+        "input_shapes": met.shapes, "input_tuple": met.as_tuple, "input_whole": met.whole,
+    }  # fmt: skip
+    return write(path, "model", about, current(network))
+
+
+def load(path: str | Path) -> Any:
+    """The model that `save` wrote, built, with its weights. Errors: FileError."""
+    with opened(path, "model") as file, understood(file.path):
+        about = file.about
+        met = read_met({"shapes": about["input_shapes"], "whole": about["input_whole"], "as_tuple": about["input_tuple"]})
+        model = from_config(about["model"])
+        network = network_of(model)
+        network.dtype = dtype_of(about)
+        check_shapes(network, met, file.entries)
+        restore(network, met, file.read())
+    return model
+
+
+def built(network: Network, verb: str) -> Met:
+    """What the network's model was built for. Errors: NotBuilt."""
+    if network.met is None:
+        raise NotBuilt(verb, hint="The model has met no data yet: call it on an array, or fit_ it, first.")
+    return network.met
+
+
+def current(network: Network) -> dict[str, Any]:
+    """The model's parameters by path, as they are now."""
+    return {name: p.value for name, p in collect(network.model, root_path(network.model)).items()}
+
+
+@contextmanager
+def understood(path: str) -> Iterator[None]:
+    """Around the reading of what a file says: whatever the library refuses there is a FileError that names the file."""
+    try:
+        yield
+    except (BackendMissing, Unsupported):
+        raise
+    except PhotonError as error:
+        if isinstance(error, FileError) and error.where == path:
+            raise
+        raise FileError(path, hint=f"It does not describe what this version can build: {str(error)[:600]}") from error
+    except Exception as error:
+        raise FileError(path, "a whole description", f"a damaged one ({type(error).__name__}: {str(error)[:200]})") from error
+
+
+def dtype_of(about: Mapping[str, Any]) -> str:
+    """The dtype of a file's model. Errors: FileError."""
+    if about["dtype"] not in DTYPES:
+        raise FileError("dtype", " or ".join(DTYPES), repr(about["dtype"])[:80])
+    return str(about["dtype"])
+
+
+def read_met(data: Any) -> Met:
+    """Shapes that were met, from JSON. Errors: FileError."""
+    shapes, whole, as_tuple = data["shapes"], data["whole"], data["as_tuple"]
+    good = isinstance(shapes, list) and isinstance(whole, list) and 0 < len(shapes) == len(whole) and isinstance(as_tuple, bool)
+    good = good and all(isinstance(s, list) and len(s) < 32 and all(type(n) is int and 0 <= n < 2**40 for n in s) for s in shapes)
+    if not good or not all(isinstance(w, bool) for w in whole) or not (as_tuple or len(shapes) == 1):
+        raise FileError("shapes", "the shapes of inputs", repr(data)[:200])
+    return Met(tuple(map(tuple, shapes)), tuple(whole), as_tuple)
+
+
+def met_data(met: Met | None) -> dict[str, Any] | None:
+    """The same as JSON."""
+    return None if met is None else asdict(met)
+
+
+def stand_ins(met: Met, dtype: str) -> tuple[Any, ...]:
+    """One sample of each of these shapes, to plan with: all zero, and no memory."""
+    kinds = ["int64" if whole else dtype for whole in met.whole]
+    return tuple(np.broadcast_to(np.zeros((), k), (1, *s)) for s, k in zip(met.shapes, kinds, strict=True))
+
+
+def check_shapes(network: Network, met: Met, entries: Mapping[str, Entry]) -> None:
+    """Errors: FileError unless the arrays are those of the model, by name, shape and dtype. Nothing is made."""
+    wanted = network.shapes(stand_ins(met, network.dtype), met.as_tuple)
+    if set(wanted) != set(entries):
+        missing, more = sorted(set(wanted) - set(entries)), sorted(set(entries) - set(wanted))
+        raise FileError("weights", f"{str(missing)[:200]} too", f"{str(more)[:200]} besides")
+    names = {"float32": "F32", "float64": "F64"}
+    for path, shape in wanted.items():
+        entry = entries[path]
+        if entry.shape != shape or entry.dtype != names[network.dtype]:
+            raise FileError(path, f"{network.dtype} {shape}", f"{entry.dtype} {entry.shape}")
+
+
+def restore(network: Network, met: Met, arrays: Mapping[str, Any]) -> None:
+    """Build the network's model for what was met, with these parameters."""
+    with network.restoring(arrays):
+        network.forward_plan(stand_ins(met, network.dtype), met.as_tuple)
+    for path, parameter in network.parameters.items():
+        parameter.set_(arrays[path])
