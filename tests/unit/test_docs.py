@@ -58,3 +58,9 @@ def test_what_a_reader_is_sent_to_exists(page):
     calls = {name for row in rows for name in re.findall(r"(?<![\w.])(\w+)\(", row.replace("\\|", "").split("|")[2])}
     assert len(calls) > 10
     assert sorted(calls - set(pyphoton.__all__) - {"model", "for"}) == []
+
+
+def test_one_page_names_everything():
+    """Every public name stands on the page of all of PyPhoton."""
+    text = (ROOT / "docs" / "everything.md").read_text("utf-8")
+    assert [name for name in pyphoton.__all__ if not re.search(rf"(?<!\w){name}(?!\w)", text)] == []
