@@ -32,8 +32,17 @@ RUNS = {
         "accuracy, sigmoid": (0, 0.3), "ratio": (0, 0.01), "accuracy, relu": (0.75, 1),
     }),
     "14_transfer.py": (None, {"difference to torch": (0, 1e-4), "accuracy": (0.77, 1), "from the start": (0, 0.79)}),
+    "15_image_files.py": (6, {"accuracy": (0.6, 1), "difference with four threads": (0, 0)}),
+    "16_table_pipeline.py": (10, {"accuracy": (0.93, 1), "unscaled": (0, 0.93)}),
+    "17_save_and_go_on.py": (4, {
+        "largest difference of weights": (0, 0), "largest difference of losses": (0, 0), "largest difference on numpy": (0, 1e-4),
+        "accuracy": (0.75, 1),
+    }),
 }  # fmt: skip
-NEEDS = {"04_iris_table.py": ["sklearn", "pandas"], "06_sequence_lstm.py": ["matplotlib"], "14_transfer.py": ["sklearn", "torch"]}
+NEEDS = {
+    "04_iris_table.py": ["sklearn", "pandas"], "06_sequence_lstm.py": ["matplotlib"], "14_transfer.py": ["sklearn", "torch"],
+    "15_image_files.py": ["sklearn", "PIL"], "16_table_pipeline.py": ["sklearn", "pandas"],
+}  # fmt: skip
 
 
 def figures(text):
