@@ -39,7 +39,7 @@ again = load_workout(file)
 @test_throws P.PlanError save_workout(Workout(P.json(P.CHECKPOINTS[w].about["plans"]["training"])), file)
 
 # a schedule is Python's: the rate has to be given then
-written(file; change=about -> (about["optimiser"]["args"]["schedule"] = Dict("class" => "CosineDecay", "args" => Dict("length" => 10)); about))
+written(file; change=about -> (about["optimiser"] = Dict("class" => "Adam", "args" => Dict("lr" => 0.02, "schedule" => Dict("class" => "CosineDecay", "args" => Dict("length" => 10)))); about))
 paced = load_workout(file)
 @test_throws P.PlanError fit!(paced, data, labels)
 @test length(fit!(paced, data, labels; lr=0.02)) == 1 && paced.session.rate == 0.02
