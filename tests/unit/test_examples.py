@@ -25,8 +25,24 @@ RUNS = {
     "08_custom_loss_and_metric.py": (None, {"covered, training": (0.85, 0.95), "covered, test": (0.75, 0.97)}),
     "09_residual.py": (4, {"accuracy": (0.6, 1)}),
     "10_julia_and_torch.py": (1, {}),
-}
-NEEDS = {"04_iris_table.py": ["sklearn", "pandas"], "06_sequence_lstm.py": ["matplotlib"]}
+    "11_schedules.py": (8, {"ratio": (0, 0.6), "accuracy": (0.85, 1)}),
+    "12_callbacks.py": (25, {"ratio": (0.3, 0.95)}),
+    "13_diagnosis.py": (None, {
+        "dead, high rate": (0.5, 1), "accuracy, high rate": (0, 0.3), "dead, low rate": (0, 0.4), "accuracy, low rate": (0.75, 1),
+        "accuracy, sigmoid": (0, 0.3), "ratio": (0, 0.01), "accuracy, relu": (0.75, 1),
+    }),
+    "14_transfer.py": (None, {"difference to torch": (0, 1e-4), "accuracy": (0.77, 1), "from the start": (0, 0.79)}),
+    "15_image_files.py": (6, {"accuracy": (0.6, 1), "difference with four threads": (0, 0)}),
+    "16_table_pipeline.py": (10, {"accuracy": (0.93, 1), "unscaled": (0, 0.93)}),
+    "17_save_and_go_on.py": (4, {
+        "largest difference of weights": (0, 0), "largest difference of losses": (0, 0), "largest difference on numpy": (0, 1e-4),
+        "accuracy": (0.75, 1),
+    }),
+}  # fmt: skip
+NEEDS = {
+    "04_iris_table.py": ["sklearn", "pandas"], "06_sequence_lstm.py": ["matplotlib"], "14_transfer.py": ["sklearn", "torch"],
+    "15_image_files.py": ["sklearn", "PIL"], "16_table_pipeline.py": ["sklearn", "pandas"],
+}  # fmt: skip
 
 
 def figures(text):
