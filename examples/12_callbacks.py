@@ -34,7 +34,7 @@ def now_and_then(workout, phase):
 _, to_the_end = train_one(now_and_then)
 
 # The library's own: keep a log; stop when val_loss has not improved for more than five epochs, and take the best weights back.
-# They are called in this order, and those behind one that stops are not called any more.
+# They are called in this order.
 with tempfile.TemporaryDirectory() as folder:
     log = Path(folder) / "log.csv"
     workout, in_time = train_one([FileMeter(log, ["loss", "val_loss"]), EarlyStop("val_loss", patience=5, restore_best=True)])

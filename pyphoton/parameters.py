@@ -199,7 +199,10 @@ def parameters_in(what: Any) -> list[Parameter]:
 
 
 def freeze_(what: Any) -> None:
-    """Keep parameters as they are while training: of a parameter, a layer, a model, or several. Also before they exist."""
+    """Keep parameters as they are while training: of a parameter, a layer, a model, or several. Also before they exist.
+
+    What a layer measures (BatchNorm's running mean and variance) is no parameter: it goes on following the data, as in torch.
+    """
     _mark(what, True)
 
 

@@ -1,4 +1,4 @@
-"""The callbacks of one running fit: called in order, until one of them asks to stop."""
+"""The callbacks of one running fit: called in order; any of them may ask to stop."""
 
 from __future__ import annotations
 
@@ -99,12 +99,10 @@ class Running:
             self.ask(request)
 
     def _call(self, name: str, *args: Any) -> bool:
-        """Call one hook of all callbacks in order; whether to stop."""
-        try:
-            for hook in self.calls[name]:
+        """Call one hook of all callbacks in order, also behind one that asks to stop; whether to stop."""
+        for hook in self.calls[name]:
+            with self.stoppable():
                 hook(self.fit, *args)
-        except StopTraining as request:
-            self.ask(request)
         return self.stopped is not None
 
     # ---- an epoch ----------------------------------------------------------------------------------------------------

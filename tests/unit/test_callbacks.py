@@ -213,6 +213,24 @@ def test_throttle():
             bad()
 
 
+def test_those_behind_one_that_stops_are_still_called():
+    """A log behind EarlyStop has the last epoch, too; the first reason to stop is the one that is kept."""
+    seen = []
+
+    def ends(workout, phase):
+        if phase == "valid" and workout.epochs == 2:
+            stop(workout, "first")
+
+    def too(workout, phase):
+        if phase == "valid":
+            seen.append(workout.epochs)
+            if workout.epochs == 2:
+                stop(workout, "second")
+
+    workout = fresh().fit_((X, Y), epochs=5, callbacks=[ends, too])
+    assert (seen, workout.stopped, workout.epochs) == ([1, 2], "first", 2)
+
+
 def test_a_list_of_all_forms_is_called_in_order():
     """Within each moment the callbacks come in the order of the list, whatever their form."""
     events = []
