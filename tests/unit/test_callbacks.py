@@ -219,13 +219,13 @@ def test_those_behind_one_that_stops_are_still_called():
 
     def ends(workout, phase):
         if phase == "valid" and workout.epochs == 2:
-            stop(workout, "first")
+            pp.stop(workout, "first")
 
     def too(workout, phase):
         if phase == "valid":
             seen.append(workout.epochs)
             if workout.epochs == 2:
-                stop(workout, "second")
+                pp.stop(workout, "second")
 
     workout = fresh().fit_((X, Y), epochs=5, callbacks=[ends, too])
     assert (seen, workout.stopped, workout.epochs) == ([1, 2], "first", 2)
