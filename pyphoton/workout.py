@@ -37,14 +37,17 @@ class Workout:
     `metrics` is a list of metrics, or give them by name: `Workout(model, loss, acc=accuracy())`. `loss` is any callable
     of (prediction, target). backend, device and seed default to the context's (see get_backend, set_context, seed_).
     precision: "bfloat16" or "float16" computes in that type where it is good enough (torch only); parameters stay as they are.
+    convertor: what `fit_`, `step_`, `validate`, `evaluate` and `gradients` apply to each minibatch unless they are given their own.
     State: `history`, `steps` (minibatches done), `epochs` (passes done). Every call of `fit_` goes on from there; whether the
     last one was `interrupted` (Ctrl-C), and why it was `stopped` (None where nothing asked for it).
     """
 
     def __init__(
         self, model: Any, loss: Any, opt: Any = None, *, metrics: Any = (), backend: str | None = None,
-        device: str | None = None, seed: int | None = None, precision: str | None = None, **named_metrics: Any,
+        device: str | None = None, seed: int | None = None, precision: str | None = None,
+        convertor: Callable[[Any], Any] | None = None, **named_metrics: Any,
     ) -> None:  # fmt: skip
+        _check_convertor(convertor)
         self.model = model
         self.loss = losses.get(loss)
         self.opt = optimisers.get(optimisers.SGD() if opt is None else opt)
@@ -52,6 +55,7 @@ class Workout:
         self.history = History()
         self.steps = 0
         self.epochs = 0
+        self.convertor = convertor
         self.interrupted = False
         self.stopped: str | None = None
         self.network = Network(model, backend=backend, device=device, seed=seed, precision=precision)
@@ -76,7 +80,8 @@ class Workout:
         and cut into minibatches of `batch_size` (None: one), the last smaller one kept. Any iterable of (X, Y), a DataLoader
         among them, gives minibatches as they come; a function is called for each epoch and returns either.
         validation: the same forms; measured after each epoch as `val_loss` and so on.
-        convertor: applied to each minibatch (X, Y); the default casts to the model's dtype; `identity` casts nothing.
+        convertor: applied to each minibatch (X, Y); the default casts to the model's dtype; `identity` casts nothing. None means
+        the workout's own.
         callbacks (or cb): one or a list, called in order: functions of (workout, phase), phase "train" after each step, "valid"
         at the end of each epoch; functions without arguments, at most every 5 seconds; objects with Keras's methods or
         Lightning's hooks; the library's own, as EarlyStop. An error in one of them is an error of the epoch.
@@ -177,12 +182,10 @@ class Workout:
         """One update on one minibatch. Returns its loss (before the update). Errors: as `fit_`; nothing is changed then."""
         if self._fitting:
             raise ArgumentError("step_", "no fit_ of the workout running", "one")
-        batch = batch_of((x, y))
         with undone_on_error(self):
-            plan = self._plan(batch)
-            arrays = self.network.converted(plan, batch.arrays, batch.names)
+            batch = self._minibatch((x, y), self.convertor)
             clock = Clock(self)
-            report = self.session.epoch(Stream([(plan, arrays, batch.samples())]), train=True, rates=clock.rates)
+            report = self.session.epoch(Stream([batch]), train=True, rates=clock.rates)
             self._record(report, self.steps, clock)
             if report.failed is not None:
                 raise non_finite(self, *report.failed)
@@ -229,7 +232,7 @@ class Workout:
     def gradients(self, batch: Any, *, convertor: Callable[[Any], Any] | None = None) -> Gradients:
         """The gradient of the loss for one minibatch (X, Y): pairs (parameter, gradient), and by path. Nothing changes."""
         _check_options(convertor, shuffle=False, verbose=None)
-        plan, arrays, _ = next(self._stream([batch], convertor))
+        plan, arrays, _ = self._minibatch(batch, self.convertor if convertor is None else convertor)
         _, by_name, _ = self.session.gradient(plan, arrays)
         return Gradients({name: (self.network.parameters[name], by_name[name]) for name in self.network.parameters if name in by_name})
 
@@ -269,7 +272,7 @@ class Workout:
 
     def _batches(self, data: Epochs, batch_size: int | None, convertor: Any, shuffle: bool) -> tuple[Whole | Stream, int | None]:
         """The epoch's data for the backend, and the number of minibatches where it is known."""
-        current = data.next()
+        convertor, current = self.convertor if convertor is None else convertor, data.next()
         if not is_whole(current):
             return Stream(self._stream(current, convertor), data.length()), data.length()
         whole = batch_of(current, nested_lists=False)
@@ -287,19 +290,21 @@ class Workout:
 
     def _stream(self, items: Iterable[Any], convertor: Any) -> Iterator[tuple[Plan, tuple[Any, ...], int]]:
         for number, item in enumerate(items, 1):
-            given = item if convertor is None else convertor(item)
             try:
-                batch = batch_of(given, raw=convertor is not None)
-                plan = self._plan(batch)
-                if convertor is None:
-                    arrays = self.network.converted(plan, batch.arrays, batch.names)
-                else:
-                    arrays = batch.arrays
-                    _check_converted(batch, plan)
+                made = self._minibatch(item, convertor)
             except PhotonError as error:
                 note(error, f"in minibatch {number}")
                 raise
-            yield plan, arrays, batch.samples()
+            yield made
+
+    def _minibatch(self, item: Any, convertor: Any) -> tuple[Plan, tuple[Any, ...], int]:
+        """A minibatch (X, Y) as the backend takes it: plan, arrays, number of samples. Errors: DataError, ShapeError."""
+        batch = batch_of(item if convertor is None else convertor(item), raw=convertor is not None)
+        plan = self._plan(batch)
+        if convertor is None:
+            return plan, self.network.converted(plan, batch.arrays, batch.names), batch.samples()
+        _check_converted(batch, plan)
+        return plan, batch.arrays, batch.samples()
 
 
 def _peeked(stream: Stream) -> Stream:
@@ -346,6 +351,10 @@ def _check_options(convertor: Any, shuffle: Any, verbose: Any) -> None:
     for name, value, allowed in (("shuffle", shuffle, (True, False)), ("verbose", verbose, (True, False, None))):
         if not any(value is a for a in allowed):
             raise ArgumentError("fit_", f"{name}: {' or '.join(map(str, allowed))}", repr(value))
+    _check_convertor(convertor)
+
+
+def _check_convertor(convertor: Any) -> None:
     if convertor is not None and not callable(convertor):
         raise ArgumentError("convertor", "a function of a minibatch, or None", repr(convertor))
 
