@@ -94,6 +94,7 @@ class Workout:
         """
         _check_counts(epochs, batch_size, on_nan)
         _check_options(convertor, shuffle, verbose)
+        convertor = self.convertor if convertor is None else convertor
         if self._fitting:
             raise ArgumentError("fit_", "one fit_ of a workout at a time", "a second one in a callback")
         training, validating = Epochs(data), None if validation is None else Epochs(validation)
@@ -195,7 +196,7 @@ class Workout:
 
     def validate(self, batch: Any) -> dict[str, float]:
         """Measure one minibatch (X, Y) and keep the values as `val_...` at the current step. Nothing else changes."""
-        values = self._measure(Epochs([batch]), None, None, None)
+        values = self._measure(Epochs([batch]), None, self.convertor, None)
         named = {f"val_{name}": value for name, value in values.items()}
         self.history.record(self.steps, named)
         return named
@@ -203,7 +204,7 @@ class Workout:
     def evaluate(self, data: Any, *, batch_size: int | None = 256, convertor: Callable[[Any], Any] | None = None) -> dict[str, float]:
         """Loss and metrics over data of any form that `fit_` takes: means weighted by samples. Nothing is changed or recorded."""
         _check_counts(1, batch_size, "raise")
-        return self._measure(Epochs(data), batch_size, convertor, None)
+        return self._measure(Epochs(data), batch_size, self.convertor if convertor is None else convertor, None)
 
     def _validate_all(self, data: Epochs, batch_size: int | None, convertor: Any, interrupt: Interrupt) -> dict[str, float]:
         values = self._measure(data, batch_size, convertor, interrupt)
@@ -272,7 +273,7 @@ class Workout:
 
     def _batches(self, data: Epochs, batch_size: int | None, convertor: Any, shuffle: bool) -> tuple[Whole | Stream, int | None]:
         """The epoch's data for the backend, and the number of minibatches where it is known."""
-        convertor, current = self.convertor if convertor is None else convertor, data.next()
+        current = data.next()
         if not is_whole(current):
             return Stream(self._stream(current, convertor), data.length()), data.length()
         whole = batch_of(current, nested_lists=False)
