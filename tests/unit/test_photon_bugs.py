@@ -10,6 +10,7 @@ from pyphoton import (
     MSE,
     RNN,
     SGD,
+    AvgPool,
     BatchNorm,
     BCELoss,
     CrossEntropyLoss,
@@ -169,8 +170,9 @@ def test_a_built_layer_is_not_built_again(engine):
     np.testing.assert_array_equal(model(X), before)
 
 
-@pytest.mark.parametrize("pool", [MaxPool(), MaxPool(2, strides=2)], ids=repr)
-def test_max_pool_is_no_mean(pool, engine):
-    """Photon passed the mode of the mean to MaxPool; windows step by their own size unless told."""
+def test_max_pool_is_no_mean_and_avg_pool_no_maximum(engine):
+    """Photon passed each the other's mode; windows step by their own size unless told."""
     x = np.array([[[[1.0, 2, -5, -6], [3, 4, -7, -8]]]])
-    np.testing.assert_array_equal(pool(x), [[[[4, -5]]]])
+    np.testing.assert_array_equal(MaxPool()(x), [[[[4, -5]]]])
+    np.testing.assert_array_equal(AvgPool()(x), [[[[2.5, -6.5]]]])
+    np.testing.assert_array_equal(MaxPool(2, strides=1)(x), [[[[4, 4, -5]]]])

@@ -174,19 +174,20 @@ def test_adding_tensors(engine):
 
 
 SIZES = {
-    "strides": (Conv2D(16, (3, 3), strides=3, padding=1), (224, 224), (75, 75)),
-    "dilation": (Conv2D(16, (3, 3), padding=1, strides=2, dilation=2), (224, 224), (111, 111)),
-    "1d": (Conv1D(3, 4), 20, (17,)),
-    "3d": (Conv3D(3, 3, strides=(1, 2, 3)), (5, 6, 7), (3, 2, 2)),
-    "transposed": (Conv2DTranspose(32, (5, 5), strides=2), (10, 12), (23, 27)),
-    "pool": (MaxPool(), (7, 8), (3, 4)),
+    "strides": (lambda: Conv2D(16, (3, 3), strides=3, padding=1), (224, 224), (75, 75)),
+    "dilation": (lambda: Conv2D(16, (3, 3), padding=1, strides=2, dilation=2), (224, 224), (111, 111)),
+    "1d": (lambda: Conv1D(3, 4), 20, (17,)),
+    "3d": (lambda: Conv3D(3, 3, strides=(1, 2, 3)), (5, 6, 7), (3, 2, 2)),
+    "transposed": (lambda: Conv2DTranspose(32, (5, 5), strides=2), (10, 12), (23, 27)),
+    "pool": (MaxPool, (7, 8), (3, 4)),
 }
 
 
 @pytest.mark.parametrize("name", SIZES)
 def test_output_size(name, engine):
     """`output_size(layer, size)` of a layer that is not built; the layer then makes just that."""
-    layer, before, after = SIZES[name]
+    make, before, after = SIZES[name]
+    layer = make()
     assert output_size(layer, before) == after
     before = (before,) if isinstance(before, int) else before
     assert layer(np.zeros((1, 2, *before))).shape[2:] == after
