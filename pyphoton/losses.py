@@ -166,7 +166,7 @@ class CrossEntropyLoss(Loss):
     def __call__(self, prediction: Any, target: Any, weight: Any = None) -> Any:
         """The loss of a batch; `weight` given here wins over that of the constructor."""
         single("CrossEntropyLoss", prediction, target)
-        weight, per_class = self._weight(self.weight if weight is None else weight)
+        weight, per_class = self._weight(self.weight if weight is None else weight, shape_of(prediction)[0])
         if is_labels(prediction, target):
             y = labels(target)
             if self.use_softmax and not per_class:
@@ -179,11 +179,13 @@ class CrossEntropyLoss(Loss):
         return self.reduce(each if per_class else _weighted(each, weight))
 
     @staticmethod
-    def _weight(weight: Any) -> tuple[Any, bool]:
+    def _weight(weight: Any, samples: int | None) -> tuple[Any, bool]:
         """A number, a vector for the samples or the numbers of the classes; and whether it is the last."""
         if isinstance(weight, int | float):
             return weight, False
         if shape_of(weight)[1:] == (1,):
+            if None not in (samples, shape_of(weight)[0]) and samples != shape_of(weight)[0]:
+                raise ShapeError("CrossEntropyLoss weight=", f"one for each of {samples} samples", show(shape_of(weight)))
             return (weight if isinstance(weight, Tensor) else np.asarray(weight))[:, 0], False
         return weight, True
 

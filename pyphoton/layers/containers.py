@@ -175,8 +175,8 @@ def add(first: Any, *layers: Any) -> Any:
     """`add(model, layer, ...)` is `add_`; `add([a, b, ...])` is the sum of tensors or arrays of one shape."""
     if not isinstance(first, list | tuple):
         return add_(first, *layers)
-    if layers or not first:
-        raise ArgumentError("add", "a Sequential and layers, or one list of tensors", f"a list of {len(first)} and {len(layers)} more")
+    if layers or not first or not all(hasattr(t, "shape") for t in first):
+        raise ArgumentError("add", "a Sequential and layers, or one list of tensors", repr([*first, *layers]))
     shapes = {tuple(t.shape) for t in first}
     if len(shapes) > 1:
         raise ShapeError(where("add"), "tensors of one shape", " and ".join(map(show, sorted(shapes, key=str))))

@@ -166,7 +166,7 @@ def test_adding_tensors(engine):
     np.testing.assert_array_equal(add((X, X)), 2 * X)
     with pytest.raises(ShapeError, match=r"add.*one shape"):
         add([X, X[:1]])
-    for wrong in ([[]], [[X, X], Dense(3)]):
+    for wrong in ([[]], [[1, 2]], [[X, X], Dense(3)]):
         with pytest.raises(ArgumentError, match="add"):
             add(*wrong)
     with pytest.raises(ArgumentError, match="Sequential"):
@@ -206,6 +206,13 @@ def test_metrics_by_list_and_by_keyword():
     assert history(workout, "accuracy")[1][0] == pytest.approx((p.argmax(1) == BITS.argmax(1)).mean(), abs=1e-6)
 
 
+@pytest.mark.parametrize(("name", "value"), [("callbacks", print), ("epochs", 3), ("bakend", "torch"), ("optimizer", Adam())])
+def test_a_keyword_that_is_no_metric(name, value):
+    """What was meant for fit_, or is misspelt, is refused by its name and not kept as a metric."""
+    with pytest.raises(ArgumentError, match=f"Workout {name}="):
+        small(**{name: value})
+
+
 def test_a_function_as_loss():
     """`myloss(p, y) = sum(abs.(p[1] - y[1]))`, on tuples of outputs and targets."""
 
@@ -234,6 +241,8 @@ def test_weights_of_samples_come_with_the_data():
     assert float(loss(p, classes, importance)) == pytest.approx(wanted, rel=1e-6)
     assert float(loss(p, np.eye(3)[classes], importance)) == pytest.approx(wanted, rel=1e-6)
     assert workout.step_(X, (classes, importance)) == pytest.approx(wanted, rel=1e-4)
+    with pytest.raises(ShapeError, match="each of 40 samples"):
+        loss(p, classes, importance[:7])
 
 
 def test_fit_with_validation_and_epochs():
