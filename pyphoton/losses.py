@@ -243,6 +243,12 @@ class FocalLoss(Loss):
 
 
 @stock_function
+def nll(scores: Any, target: Any) -> Any:
+    """Mean negative log-likelihood of class numbers (batch,) under softmax(scores) (batch, classes) (Knet's nll)."""
+    return apply("mean", apply("cross_entropy", scores, labels(target)))
+
+
+@stock_function
 def mse(prediction: Any, target: Any) -> Any:
     """mean((p - y)^2): MSE as a function."""
     return MSE()(prediction, target)
@@ -258,12 +264,6 @@ def mae(prediction: Any, target: Any) -> Any:
 def bce_loss(prediction: Any, target: Any) -> Any:
     """Binary cross-entropy of probabilities: BCELoss as a function."""
     return BCELoss()(prediction, target)
-
-
-@stock_function
-def nll(scores: Any, target: Any) -> Any:
-    """Mean negative log-likelihood of class numbers (batch,) under softmax(scores) (batch, classes) (Knet's nll)."""
-    return apply("mean", apply("cross_entropy", scores, labels(target)))
 
 
 MSELoss = L2Loss = MSE
