@@ -19,7 +19,7 @@ _NAMES = {
         "elu", "gelu", "hard_sigmoid", "identity", "leaky_relu", "log_softmax", "relu", "selu", "sigm", "sigmoid",
         "softmax", "softplus", "softsign", "swish", "tanh", "σ",
     ),
-    "backends": ("get_backend",),
+    "backends": ("get_backend", "hasgpu"),
     "backends.julia.documentation": ("julia_doc",),
     "backends.julia.errors": ("JuliaError",),
     "backends.julia.exchange": ("JuliaArray", "from_julia", "to_julia"),
@@ -33,6 +33,7 @@ _NAMES = {
     "data.hdf5": ("HDF5Dataset", "JLDDataset"),
     "data.images": ("ImageDataset",),
     "data.loader": ("Dataloader", "MiniBatch"),
+    "data.moving": ("KorA", "batchfirst", "batchlast"),
     "data.scaling": ("Normalizer", "Standardizer"),
     "data.tables": ("DFDataset",),
     "data.transformers": ("ImageCrop", "Map", "Noise", "NoisingTransformer", "OneHotEncoder", "Split", "Subset", "Transformer"),
@@ -55,11 +56,11 @@ _NAMES = {
         "BatchNorm", "Concurrent", "Conv1D", "Conv1DTranspose", "Conv2D", "Conv2DTranspose", "Conv3D",
         "Conv3DTranspose", "Dense", "Dropout", "Embedding", "Flatten", "GRU", "GlobalAvgPool", "GlobalMaxPool", "Input",
         "LSTM", "Layer", "LayerNorm", "LogSoftmax", "MaxPool", "MaxPool1D", "MaxPool2D", "MaxPool3D", "Param", "RNN",
-        "Reshape", "Residual", "Sequential", "SkipConnection", "Softmax", "add_", "output_size",
+        "Reshape", "Residual", "Sequential", "SkipConnection", "Softmax", "add", "add_", "output_size",
     ),
     "losses": (
         "BCE", "BCELoss", "CE", "CrossEntropyLoss", "FocalLoss", "HingeLoss", "L1Loss", "L2Loss", "LNLoss", "Loss",
-        "MAE", "MAELoss", "MSE", "MSELoss", "PseudoHuberLoss", "SquaredHingeLoss", "nll",
+        "MAE", "MAELoss", "MSE", "MSELoss", "PseudoHuberLoss", "SquaredHingeLoss", "bce_loss", "mae", "mse", "nll",
     ),
     "metrics": ("Accuracy", "BinaryAccuracy", "Metric", "OneHotBinaryAccuracy", "accuracy"),
     "optimisers": (
@@ -79,7 +80,8 @@ _NAMES = {
     "table": ("summary",),
     "tensor": ("Tensor",),
     "verbs": (
-        "evaluate", "fit_", "getmetricvalue", "gradients", "hasmetric", "history", "predict", "step_", "validate",
+        "evaluate", "fit_", "getmetricname", "getmetricvalue", "gradients", "hasmetric", "history", "predict", "step_",
+        "validate",
     ),
     "workout": ("Workout",),
     "zoo": (

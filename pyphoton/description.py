@@ -7,6 +7,7 @@ Layers, losses, metrics, optimisers and initialisers are descriptions. They hold
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import pyphoton
@@ -67,8 +68,21 @@ class Description:
 def description(cls: T) -> T:
     """Make `cls` a frozen dataclass whose constructor refuses unknown arguments with the nearest known name."""
     made: Any = dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls)
-    made.__init__ = checked(made.__init__, made.__name__)
+    made.__init__ = checked(_named(made.__init__), made.__name__)
     return made  # type: ignore[no-any-return]
+
+
+def _named(init: Any) -> Any:
+    """The constructor, refusing a name that is no text: `Flatten(2)` is a mistake, not a layer called 2."""
+
+    @functools.wraps(init)
+    def call(self: Any, *args: Any, **kwargs: Any) -> None:
+        init(self, *args, **kwargs)
+        name = getattr(self, "name", None)
+        if not isinstance(name, str | None):
+            raise ArgumentError(type(self).__name__, "name: text, or None", repr(name))
+
+    return call
 
 
 def stock_function(function: Any, *names: str) -> Any:

@@ -155,7 +155,8 @@ class CrossEntropyLoss(Loss):
     """Cross-entropy, mean over samples of -sum over classes of y log(p + e) with e = 1e-7.
 
     Takes probabilities (batch, classes); with `use_softmax=True` scores: -sum y log_softmax(p). Targets are one-hot or
-    probabilities (batch, classes), or whole class numbers (batch,) from 0. `weight` is a number or one per class.
+    probabilities (batch, classes), or whole class numbers (batch,) from 0. `weight` is a number or one per class; that of
+    a call may be one per sample, too: `CrossEntropyLoss()(p, y, w)` with w (batch, 1).
     """
 
     weight: Any = 1.0
@@ -165,19 +166,28 @@ class CrossEntropyLoss(Loss):
     def __call__(self, prediction: Any, target: Any, weight: Any = None) -> Any:
         """The loss of a batch; `weight` given here wins over that of the constructor."""
         single("CrossEntropyLoss", prediction, target)
-        weight = self.weight if weight is None else weight
-        plain = isinstance(weight, int | float)
+        weight, per_class = self._weight(self.weight if weight is None else weight, shape_of(prediction)[0])
         if is_labels(prediction, target):
             y = labels(target)
-            if self.use_softmax and plain:
-                each = apply("cross_entropy", prediction, y)
-                return self.reduce(each if weight == 1 else each * weight)
+            if self.use_softmax and not per_class:
+                return self.reduce(_weighted(apply("cross_entropy", prediction, y), weight))
             target = apply("one_hot", y, classes=shape_of(prediction)[1], dtype="float32")
         p, y = pair("CrossEntropyLoss", prediction, target)
         logs = log_softmax(p) if self.use_softmax else apply("log", p + EPSILON)
-        products = y * logs if plain else y * logs * self._per_class(weight, shape_of(p)[1])
+        products = y * logs * self._per_class(weight, shape_of(p)[1]) if per_class else y * logs
         each = -apply("sum", products, axis=1)
-        return self.reduce(each * weight if plain and weight != 1 else each)
+        return self.reduce(each if per_class else _weighted(each, weight))
+
+    @staticmethod
+    def _weight(weight: Any, samples: int | None) -> tuple[Any, bool]:
+        """A number, a vector for the samples or the numbers of the classes; and whether it is the last."""
+        if isinstance(weight, int | float):
+            return weight, False
+        if shape_of(weight)[1:] == (1,):
+            if None not in (samples, shape_of(weight)[0]) and samples != shape_of(weight)[0]:
+                raise ShapeError("CrossEntropyLoss weight=", f"one for each of {samples} samples", show(shape_of(weight)))
+            return (weight if isinstance(weight, Tensor) else np.asarray(weight))[:, 0], False
+        return weight, True
 
     @staticmethod
     def _per_class(weight: Any, classes: int | None) -> Any:
@@ -185,6 +195,10 @@ class CrossEntropyLoss(Loss):
         if vector.shape not in ((classes,), (1, classes)):
             raise ShapeError("CrossEntropyLoss weight=", f"one number, or {classes} of them", str(vector.shape))
         return vector.reshape(1, -1)
+
+
+def _weighted(each: Any, weight: Any) -> Any:
+    return each if isinstance(weight, int | float) and weight == 1 else each * weight
 
 
 @description
@@ -232,6 +246,24 @@ class FocalLoss(Loss):
 def nll(scores: Any, target: Any) -> Any:
     """Mean negative log-likelihood of class numbers (batch,) under softmax(scores) (batch, classes) (Knet's nll)."""
     return apply("mean", apply("cross_entropy", scores, labels(target)))
+
+
+@stock_function
+def mse(prediction: Any, target: Any) -> Any:
+    """mean((p - y)^2): MSE as a function."""
+    return MSE()(prediction, target)
+
+
+@stock_function
+def mae(prediction: Any, target: Any) -> Any:
+    """mean(|p - y|): MAE as a function."""
+    return MAE()(prediction, target)
+
+
+@stock_function
+def bce_loss(prediction: Any, target: Any) -> Any:
+    """Binary cross-entropy of probabilities: BCELoss as a function."""
+    return BCELoss()(prediction, target)
 
 
 MSELoss = L2Loss = MSE

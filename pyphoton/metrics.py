@@ -82,6 +82,9 @@ def accuracy(*pair_or_nothing: Any) -> Any:
 
 NAMES: dict[str, Any] = {"accuracy": Accuracy(), "acc": Accuracy(name="acc"), "binary_accuracy": BinaryAccuracy(), **LOSSES}
 
+OF_FIT = ("data", "validation", "epochs", "batch_size", "shuffle", "callbacks", "verbose", "on_nan", "cb")
+"""Names that no metric can have by keyword: they were meant for fit_."""
+
 
 def named(metrics: Any, keywords: dict[str, Any]) -> dict[str, Any]:
     """Metrics by the name that history will use. Errors: ArgumentError, UnknownName."""
@@ -91,8 +94,9 @@ def named(metrics: Any, keywords: dict[str, Any]) -> dict[str, Any]:
         name, function = _one(metric)
         found[_unique(name, found)] = function
     for name, metric in keywords.items():
-        if not callable(metric) and not isinstance(metric, str):
-            raise ArgumentError(f"Workout {name}=", "a metric, or an argument that Workout has", repr(metric), "See help(Workout).")
+        if name in OF_FIT or not (callable(metric) or (isinstance(metric, str) and metric in NAMES)):
+            hint = "That is an argument of fit_." if name in OF_FIT else "See help(Workout)."
+            raise ArgumentError(f"Workout {name}=", "a metric, or an argument that Workout has", repr(metric), hint)
         found[_unique(name, found)] = _one(metric)[1]
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from pyphoton.data.scaling import Standardizer
@@ -66,7 +67,18 @@ def hasmetric(workout: Workout, name: str) -> bool:
     return name.lstrip(":") in _workout("hasmetric", workout).history
 
 
-def getmetricvalue(workout: Workout, name: str, step: int | None = None) -> float | None:
-    """The value of `name` at `step` (the newest step when None), or None."""
+def getmetricvalue(workout: Workout, name: str, step: int | None = None, *, f: Callable[[float], Any] | None = None) -> float | None:
+    """The value of `name` at `step` (the newest step when None), or None. `f` is called with the value if there is one."""
     found = _workout("getmetricvalue", workout)
-    return found.history.last(name, found.steps if step is None else step)
+    value = found.history.last(name, found.steps if step is None else step)
+    if f is not None and value is not None:
+        f(value)
+    return value
+
+
+def getmetricname(name: str, phase: str = "train") -> str:
+    """What a metric is called in the history: its own name in the phase "train", `val_name` in the phase "valid"."""
+    name, phase = name.lstrip(":"), phase.lstrip(":")
+    if phase not in ("train", "valid"):
+        raise ArgumentError("getmetricname", 'the phase "train" or "valid"', repr(phase))
+    return f"val_{name}" if phase == "valid" else name

@@ -38,14 +38,17 @@ class Workout:
     `metrics` is a list of metrics, or give them by name: `Workout(model, loss, acc=accuracy())`. `loss` is any callable
     of (prediction, target). backend, device and seed default to the context's (see get_backend, set_context, seed_).
     precision: "bfloat16" or "float16" computes in that type where it is good enough (torch only); parameters stay as they are.
+    convertor: what `fit_`, `step_`, `validate`, `evaluate` and `gradients` apply to each minibatch unless they are given their own.
     State: `history`, `steps` (minibatches done), `epochs` (passes done). Every call of `fit_` goes on from there; whether the
     last one was `interrupted` (Ctrl-C), and why it was `stopped` (None where nothing asked for it).
     """
 
     def __init__(
         self, model: Any, loss: Any, opt: Any = None, *, metrics: Any = (), backend: str | None = None,
-        device: str | None = None, seed: int | None = None, precision: str | None = None, **named_metrics: Any,
+        device: str | None = None, seed: int | None = None, precision: str | None = None,
+        convertor: Callable[[Any], Any] | None = None, **named_metrics: Any,
     ) -> None:  # fmt: skip
+        _check_convertor(convertor)
         self.model = model
         self.loss = losses.get(loss)
         self.opt = optimisers.get(optimisers.SGD() if opt is None else opt)
@@ -53,6 +56,7 @@ class Workout:
         self.history = History()
         self.steps = 0
         self.epochs = 0
+        self.convertor = convertor
         self.interrupted = False
         self.stopped: str | None = None
         self.network = Network(model, backend=backend, device=device, seed=seed, precision=precision)
@@ -78,7 +82,8 @@ class Workout:
         or torch's, which worker threads load. Any iterable of (X, Y), a DataLoader or `dataset | MiniBatch(8)`
         among them, gives minibatches as they come; a function is called for each epoch and returns either.
         validation: the same forms; measured after each epoch as `val_loss` and so on.
-        convertor: applied to each minibatch (X, Y); the default casts to the model's dtype; `identity` casts nothing.
+        convertor: applied to each minibatch (X, Y); the default casts to the model's dtype; `identity` casts nothing. None means
+        the workout's own.
         callbacks (or cb): one or a list, called in order: functions of (workout, phase), phase "train" after each step, "valid"
         at the end of each epoch; functions without arguments, at most every 5 seconds; objects with Keras's methods or
         Lightning's hooks; the library's own, as EarlyStop. An error in one of them is an error of the epoch.
@@ -91,6 +96,7 @@ class Workout:
         """
         _check_counts(epochs, batch_size, on_nan)
         _check_options(convertor, shuffle, verbose)
+        convertor = self.convertor if convertor is None else convertor
         if self._fitting:
             raise ArgumentError("fit_", "one fit_ of a workout at a time", "a second one in a callback")
         training, validating = Epochs(data), None if validation is None else Epochs(validation)
@@ -179,12 +185,10 @@ class Workout:
         """One update on one minibatch. Returns its loss (before the update). Errors: as `fit_`; nothing is changed then."""
         if self._fitting:
             raise ArgumentError("step_", "no fit_ of the workout running", "one")
-        batch = batch_of((x, y))
         with undone_on_error(self):
-            plan = self._plan(batch)
-            arrays = self.network.converted(plan, batch.arrays, batch.names)
+            batch = self._minibatch((x, y), self.convertor)
             clock = Clock(self)
-            report = self.session.epoch(Stream([(plan, arrays, batch.samples())]), train=True, rates=clock.rates)
+            report = self.session.epoch(Stream([batch]), train=True, rates=clock.rates)
             self._record(report, self.steps, clock)
             if report.failed is not None:
                 raise non_finite(self, *report.failed)
@@ -194,7 +198,7 @@ class Workout:
 
     def validate(self, batch: Any) -> dict[str, float]:
         """Measure one minibatch (X, Y) and keep the values as `val_...` at the current step. Nothing else changes."""
-        values = self._measure(Epochs([batch]), None, None, None)
+        values = self._measure(Epochs([batch]), None, self.convertor, None)
         named = {f"val_{name}": value for name, value in values.items()}
         self.history.record(self.steps, named)
         return named
@@ -202,7 +206,7 @@ class Workout:
     def evaluate(self, data: Any, *, batch_size: int | None = 256, convertor: Callable[[Any], Any] | None = None) -> dict[str, float]:
         """Loss and metrics over data of any form that `fit_` takes: means weighted by samples. Nothing is changed or recorded."""
         _check_counts(1, batch_size, "raise")
-        return self._measure(Epochs(data), batch_size, convertor, None)
+        return self._measure(Epochs(data), batch_size, self.convertor if convertor is None else convertor, None)
 
     def _validate_all(self, data: Epochs, batch_size: int | None, convertor: Any, interrupt: Interrupt) -> dict[str, float]:
         values = self._measure(data, batch_size, convertor, interrupt)
@@ -232,7 +236,7 @@ class Workout:
     def gradients(self, batch: Any, *, convertor: Callable[[Any], Any] | None = None) -> Gradients:
         """The gradient of the loss for one minibatch (X, Y): pairs (parameter, gradient), and by path. Nothing changes."""
         _check_options(convertor, shuffle=False, verbose=None)
-        plan, arrays, _ = next(self._stream([batch], convertor))
+        plan, arrays, _ = self._minibatch(batch, self.convertor if convertor is None else convertor)
         _, by_name, _ = self.session.gradient(plan, arrays)
         return Gradients({name: (self.network.parameters[name], by_name[name]) for name in self.network.parameters if name in by_name})
 
@@ -291,19 +295,21 @@ class Workout:
 
     def _stream(self, items: Iterable[Any], convertor: Any) -> Iterator[tuple[Plan, tuple[Any, ...], int]]:
         for number, item in enumerate(items, 1):
-            given = item if convertor is None else convertor(item)
             try:
-                batch = batch_of(given, raw=convertor is not None)
-                plan = self._plan(batch)
-                if convertor is None:
-                    arrays = self.network.converted(plan, batch.arrays, batch.names)
-                else:
-                    arrays = batch.arrays
-                    _check_converted(batch, plan)
+                made = self._minibatch(item, convertor)
             except PhotonError as error:
                 note(error, f"in minibatch {number}")
                 raise
-            yield plan, arrays, batch.samples()
+            yield made
+
+    def _minibatch(self, item: Any, convertor: Any) -> tuple[Plan, tuple[Any, ...], int]:
+        """A minibatch (X, Y) as the backend takes it: plan, arrays, number of samples. Errors: DataError, ShapeError."""
+        batch = batch_of(item if convertor is None else convertor(item), raw=convertor is not None)
+        plan = self._plan(batch)
+        if convertor is None:
+            return plan, self.network.converted(plan, batch.arrays, batch.names), batch.samples()
+        _check_converted(batch, plan)
+        return plan, batch.arrays, batch.samples()
 
 
 def _peeked(stream: Stream) -> Stream:
@@ -350,6 +356,10 @@ def _check_options(convertor: Any, shuffle: Any, verbose: Any) -> None:
     for name, value, allowed in (("shuffle", shuffle, (True, False)), ("verbose", verbose, (True, False, None))):
         if not any(value is a for a in allowed):
             raise ArgumentError("fit_", f"{name}: {' or '.join(map(str, allowed))}", repr(value))
+    _check_convertor(convertor)
+
+
+def _check_convertor(convertor: Any) -> None:
     if convertor is not None and not callable(convertor):
         raise ArgumentError("convertor", "a function of a minibatch, or None", repr(convertor))
 

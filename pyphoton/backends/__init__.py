@@ -48,6 +48,11 @@ def get_backend(
     return known[asked]
 
 
+def hasgpu() -> bool:
+    """Whether the backend that models are built for now sees a GPU here: `set_context(device="cuda")` is possible then."""
+    return any(not device.startswith("cpu") for device in get_backend().devices())
+
+
 def _first(known: Iterable[Backend], device: str, precision: str | None, plan: Plan | None) -> Backend:
     """The first backend that can; of one that is installed and cannot, it is said once why."""
     able = [b for b in known if not b.missing()]
@@ -103,4 +108,4 @@ def check_precision(backend: Backend, precision: str | None) -> None:
     raise Unsupported("precision", f"one that backend {backend.name} has", repr(precision), f"Use backend={' or '.join(map(repr, able))}.")
 
 
-__all__ = ["Backend", "backends", "check_precision", "check_supported", "get_backend", "wanted"]
+__all__ = ["Backend", "backends", "check_precision", "check_supported", "get_backend", "hasgpu", "wanted"]

@@ -1,7 +1,7 @@
 """The layers, a file per family. Each is a description; what it computes stands in one file per backend."""
 
 from pyphoton.layers.base import Layer, Param
-from pyphoton.layers.containers import Concurrent, Residual, Sequential, SkipConnection, add_
+from pyphoton.layers.containers import Concurrent, Residual, Sequential, SkipConnection, add, add_
 from pyphoton.layers.conv import (
     Conv1D,
     Conv1DTranspose,
@@ -34,5 +34,5 @@ __all__ = [
     "AvgPool3D", "BatchNorm", "Concurrent", "Conv1D", "Conv1DTranspose", "Conv2D", "Conv2DTranspose", "Conv3D",
     "Conv3DTranspose", "Dense", "Dropout", "Embedding", "Flatten", "GlobalAvgPool", "GlobalMaxPool", "Input", "Layer",
     "LayerNorm", "LogSoftmax", "MaxPool", "MaxPool1D", "MaxPool2D", "MaxPool3D", "Param", "Reshape", "Residual",
-    "Sequential", "SkipConnection", "Softmax", "add_", "output_size",
+    "Sequential", "SkipConnection", "Softmax", "add", "add_", "output_size",
 ]  # fmt: skip

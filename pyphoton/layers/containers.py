@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import reduce
 from typing import Any, ClassVar
 
 from pyphoton import graph
@@ -168,6 +169,18 @@ class SkipConnection(Layer):
 
 def _concatenate(*tensors: Any) -> Any:
     return apply("concat", *tensors, axis=1)
+
+
+def add(first: Any, *layers: Any) -> Any:
+    """`add(model, layer, ...)` is `add_`; `add([a, b, ...])` is the sum of tensors or arrays of one shape."""
+    if not isinstance(first, list | tuple):
+        return add_(first, *layers)
+    if layers or not first or not all(hasattr(t, "shape") for t in first):
+        raise ArgumentError("add", "a Sequential and layers, or one list of tensors", repr([*first, *layers]))
+    shapes = {tuple(t.shape) for t in first}
+    if len(shapes) > 1:
+        raise ShapeError(where("add"), "tensors of one shape", " and ".join(map(show, sorted(shapes, key=str))))
+    return reduce(_add, first)
 
 
 def add_(model: Any, *layers: Any) -> Any:

@@ -68,7 +68,7 @@ def test_names_of_the_issue_are_public():
     Nesterov Adagrad Rmsprop Adadelta Adam ADAM AdamW Adamax Workout fit_ step_ validate evaluate predict gradients history hasmetric
     getmetricvalue freeze_ unfreeze_ stop identity summary plot_history plot_model save load weights weights_ seed_ set_context get_context
     reset_context get_backend PhotonError ConsoleMeter SilentMeter FileMeter TensorBoardMeter PlotMeter EpochSave AutoSave EarlyStop LambdaCallback
-    throttle
+    throttle add add_ getmetricname hasgpu KorA batchfirst batchlast mse mae bce_loss plotmetrics
     """.split()
     assert [name for name in wanted if name not in pyphoton.__all__] == []
 

@@ -122,6 +122,7 @@ TURNING = {
     "backends/numpy/layers.py": "the reference moves axes of data, not of parameters",
     "ops.py": "the meaning of the operation transpose",
     "tensor.py": "the method and property of symbolic tensors",
+    "data/moving.py": "data of the user with the samples last, as Julia keeps them, are turned on demand",
     "plots.py": "images are shown with their channels last",
     "initialisers.py": "an orthogonal matrix is drawn tall and laid on its side",
     "interop/torch_layout.py": "torch's dense and recurrent kernels stand (out, in)",

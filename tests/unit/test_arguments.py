@@ -77,7 +77,7 @@ CHANGES = [(layer, field) for layer, (_, _, fields) in TABLE.items() for field i
 
 
 def _public_layers():
-    kept_out = {"Layer", "Param", "add_", "output_size"}
+    kept_out = {"Layer", "Param", "add", "add_", "output_size"}
     return [name for name in layers.__all__ if name not in kept_out]
 
 
