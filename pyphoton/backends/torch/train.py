@@ -17,7 +17,7 @@ import torch
 from pyphoton.backends.base import Batches, Hook, Rates, Report, Whole
 from pyphoton.backends.torch.exchange import to_numpy, to_torch
 from pyphoton.backends.torch.program import Parameters, Program
-from pyphoton.backends.torch.update import Gathered, clip_together, updater
+from pyphoton.backends.torch.update import Gathered, Slots, clip_together, updater
 from pyphoton.errors import ShapeError, TraceError
 from pyphoton.optimisers import Optimiser
 from pyphoton.plan import Plan
@@ -32,9 +32,7 @@ class TorchSession:
 
     def __init__(self, module: Parameters, optimiser: Optimiser, frozen: frozenset[str]) -> None:
         self.module, self.optimiser, self.frozen = module, optimiser, frozen
-        self.step = 0
-        self.rate = optimiser.lr
-        self.slots: dict[str, dict[str, Tensor]] = {}
+        self.slots = Slots(optimiser)
         self.update = updater(optimiser, module)
         self.gathered = Gathered()
 
@@ -57,7 +55,7 @@ class TorchSession:
                     failed = plan, tuple(to_numpy(t) for t in arrays)
                     break
                 if train:
-                    self.rate = self.optimiser.lr if rates is None else rates(len(rows))
+                    self.slots.rate = self.optimiser.lr if rates is None else rates(len(rows))
                     self._take(count)
                 rows.append(values)
                 samples.append(count)
@@ -118,7 +116,7 @@ class TorchSession:
 
     def _apply(self, names: list[str], gradients: Any) -> None:
         """Update the parameters."""
-        self.step += 1
+        self.slots.step += 1
         if any(g is None for g in gradients):
             names, gradients = [n for n, g in zip(names, gradients, strict=True) if g is not None], [g for g in gradients if g is not None]
         if not gradients:
@@ -127,7 +125,7 @@ class TorchSession:
         with torch.no_grad():  # fused updates walk memory, so a gradient has to lie as its parameter does
             dense = [g.contiguous() for g in gradients]
             clip_together(dense, self.optimiser.clip_norm)
-            self.update(self, names, weights, dense)
+            self.update(self.slots, names, weights, dense)
 
     def _trained(self, program: Program) -> list[str]:
         found = program.trained
@@ -174,26 +172,19 @@ class TorchSession:
 
     def state(self) -> dict[str, Any]:
         """Step, slots, and the state of the random numbers. Views, where they can be."""
-        slots = {f"{path}/{slot}": to_numpy(t) for path, own in self.slots.items() for slot, t in own.items()}
-        return {"step": np.array(self.step), "random": self.module.mode.random.get_state().numpy(), **self.module.precision.state(), **slots}
+        slots = {f"{path}/{slot}": to_numpy(t) for path, own in self.slots.arrays.items() for slot, t in own.items()}
+        return {"step": np.array(self.slots.step), "random": self.module.mode.random.get_state().numpy(), **self.module.precision.state(), **slots}
 
     def load(self, state: Mapping[str, Any]) -> None:
         """Go on from a state."""
-        self.step, self.slots = int(state["step"]), {}
+        self.slots.step, self.slots.arrays = int(state["step"]), {}
         for name, value in state.items():
             if "/" in name:
                 path, slot = name.rsplit("/", 1)
-                self.slots.setdefault(path, {})[slot] = to_torch(np.array(value), self.module.device)
+                self.slots.arrays.setdefault(path, {})[slot] = to_torch(np.array(value), self.module.device)
         self.module.precision.load(state)
         if "random" in state:
             self.module.mode.random.set_state(torch.from_numpy(np.array(state["random"])))
-
-    def slots_of(self, name: str, weight: Tensor) -> dict[str, Tensor]:
-        """The optimiser's arrays for a parameter, zero at first."""
-        found = self.slots.get(name)
-        if found is None:
-            found = self.slots[name] = {s: torch.zeros_like(weight, requires_grad=False) for s in self.optimiser.slots}
-        return found
 
 
 def _loss(value: Any) -> Tensor:

@@ -7,18 +7,32 @@ runs on each.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from pyphoton.backends.torch.program import Parameters, Program
 from pyphoton.optimisers import SGD, Adam, AdamW, Optimiser, update_plan
 
-if TYPE_CHECKING:
-    from pyphoton.backends.torch.train import TorchSession
-
 Tensor = torch.Tensor
-Update = Callable[["TorchSession", list[str], list[Tensor], Any], None]
+
+
+class Slots:
+    """The optimiser's arrays for each parameter, zero at first; the number of updates done, and the learning rate of the running one."""
+
+    def __init__(self, optimiser: Optimiser) -> None:
+        self.names, self.step, self.rate = optimiser.slots, 0, optimiser.lr
+        self.arrays: dict[str, dict[str, Tensor]] = {}
+
+    def of(self, name: str, weight: Tensor) -> dict[str, Tensor]:
+        """Those of one parameter."""
+        found = self.arrays.get(name)
+        if found is None:
+            found = self.arrays[name] = {s: torch.zeros_like(weight, requires_grad=False) for s in self.names}
+        return found
+
+
+Update = Callable[[Slots, list[str], list[Tensor], Any], None]
 
 
 class Gathered:
@@ -71,38 +85,38 @@ def _fused_adam(optimiser: Adam, module: Parameters) -> Update:
     o = optimiser
     step = torch.zeros((), device=module.device)
 
-    def update(session: TorchSession, names: list[str], weights: list[Tensor], gradients: Any) -> None:
-        slots = [session.slots_of(n, w) for n, w in zip(names, weights, strict=True)]
-        step.fill_(session.step)
+    def update(slots: Slots, names: list[str], weights: list[Tensor], gradients: Any) -> None:
+        own = [slots.of(n, w) for n, w in zip(names, weights, strict=True)]
+        step.fill_(slots.step)
         fused(
-            weights, gradients, [s["mean"] for s in slots], [s["square_mean"] for s in slots], [],
-            [step] * len(weights), lr=session.rate, beta1=o.beta1, beta2=o.beta2, weight_decay=o.weight_decay, eps=o.eps,
+            weights, gradients, [s["mean"] for s in own], [s["square_mean"] for s in own], [],
+            [step] * len(weights), lr=slots.rate, beta1=o.beta1, beta2=o.beta2, weight_decay=o.weight_decay, eps=o.eps,
             amsgrad=False, maximize=False,
         )  # fmt: skip
 
     return update
 
 
-def _foreach_sgd(session: TorchSession, names: list[str], weights: list[Tensor], gradients: Any) -> None:
-    torch._foreach_add_(weights, gradients, alpha=-session.rate)
+def _foreach_sgd(slots: Slots, names: list[str], weights: list[Tensor], gradients: Any) -> None:
+    torch._foreach_add_(weights, gradients, alpha=-slots.rate)
 
 
 def _planned(optimiser: Optimiser, module: Parameters) -> Update:
     programs: dict[str, Program] = {}
 
-    def update(session: TorchSession, names: list[str], weights: list[Tensor], gradients: Any) -> None:
-        numbers = optimiser.numbers(session.step, session.rate)
+    def update(slots: Slots, names: list[str], weights: list[Tensor], gradients: Any) -> None:
+        numbers = optimiser.numbers(slots.step, slots.rate)
         k = tuple(numbers[name] for name in sorted(numbers))
         for name, weight, gradient in zip(names, weights, gradients, strict=True):
             dtype = str(weight.dtype).removeprefix("torch.")
             program = programs.get(dtype)
             if program is None:
                 program = programs[dtype] = Program(update_plan(optimiser, dtype), {}, module.mode, module.device)
-            slots = session.slots_of(name, weight)
-            inputs: tuple[Any, ...] = (weight, gradient, *slots.values(), *k)
+            own = slots.of(name, weight)
+            inputs: tuple[Any, ...] = (weight, gradient, *own.values(), *k)
             new, *states = program(inputs)
             weight.copy_(new)
-            for slot, value in zip(slots.values(), states, strict=True):
+            for slot, value in zip(own.values(), states, strict=True):
                 slot.copy_(value)
 
     return update
