@@ -21,7 +21,7 @@ WRITTEN = [
     "Conv1DTranspose(4, 3, strides=2, output_padding=1)", "Conv2D(4, 3)", "Conv2D(4, (3, 5), tanh, padding=(1, 2), strides=2, dilation=2)",
     "Conv2D(4, 3, groups=2, use_bias=False, initw=Constant(value=0.5), name='c')", "Conv2DTranspose(4, 3, dilation=2)", "Conv3D(2, 2)",
     "Conv3DTranspose(2, 2)", "Dense(3)", "Dense(3, relu)", "Dense(3, softmax, use_bias=False)", "Dense(3, initw=Scaled(scale=2.0, fan='in'))",
-    "Dense(3, initb=Constant(value=1.0), flatten=False, name='head')", "Dense(3, features=7)", "Dropout()", "Dropout(rate=0.25)", "Embedding(9, 3)",
+    "Dense(3, initb=Constant(value=1.0), flatten=False, name='head')", "Dense(7, 3)", "Dense(7, 3, relu, use_bias=False)", "Dropout()", "Dropout(rate=0.25)", "Embedding(9, 3)",
     "Embedding(9, 3, init=Uniform(scale=0.1))", "Flatten()", "GRU(4)", "GRU(4, num_layers=2, activation=relu, dropout=0.1)", "GlobalAvgPool()",
     "GlobalMaxPool()", "Input(3)", "Input(1, 8, 8)", "Input(None, 3)", "Input(3, name='x')", "LSTM(4)", "LSTM(4, activation=relu)",
     "LSTM(4, num_layers=2, bidirectional=True, last_only=False, initf=Constant(value=2.0))", "LayerNorm()", "LayerNorm(tanh, epsilon=0.01)",
