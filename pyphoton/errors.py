@@ -38,7 +38,8 @@ class Frame:
 
     def __str__(self) -> str:
         source = f"  at {self.file}:{self.line}" if self.file else ""
-        return f"{f'{self.path} {self.text}'.strip()}, called with {self.inputs}{source}"
+        text = self.text if len(self.text) <= 60 else f"{self.name}(...)"
+        return f"{f'{self.path} {text}'.strip()}, called with {self.inputs}{source}"
 
 
 class Trace(tuple[Frame, ...]):

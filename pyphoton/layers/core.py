@@ -54,7 +54,9 @@ class Dense(Layer):
 
     def __repr__(self) -> str:
         text = super().__repr__()
-        return text if self.features is None else text.replace(f", features={self.features}", "").replace("(", f"({self.features}, ", 1)
+        if self.features is None or self.activation is not activations.identity:
+            return text
+        return text.replace(f", features={self.features}", "").replace("(", f"({self.features}, ", 1)
 
     def _features(self, x: Shape) -> int:
         if len(x) < 2:
