@@ -135,6 +135,7 @@ def trace(
     that is made, the failing one too. Errors: ShapeError where shapes do not fit, TraceError where Python code cannot be
     followed; both carry the models they came through (`error.trace`).
     """
+    outermost = tracing.get() is None
     state = Tracing([Scope("", None, {})], calls=calls)
     token = tracing.set(state)
     try:
@@ -146,7 +147,8 @@ def trace(
     except PhotonError as error:
         if paths:  # `function` only calls what has a path: it is no part of the model
             error.trace = Trace(error.trace[:-1])
-        tell_trace(error)
+        if outermost:
+            tell_trace(error)
         raise
     finally:
         tracing.reset(token)

@@ -22,6 +22,7 @@ from pyphoton.backends.base import Module
 from pyphoton.data.arrays import convert, samples
 from pyphoton.data.forms import Batch, members, names_of
 from pyphoton.errors import ArgumentError, ShapeError, TraceError, UnknownName, near
+from pyphoton.flux import layers as _named_in_files  # noqa: F401 (a saved model may have a Chain in it)
 from pyphoton.one_sample import is_one_sample
 from pyphoton.plan import Plan, owners, plan
 from pyphoton.scopes import children

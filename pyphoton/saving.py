@@ -16,7 +16,6 @@ from safetensors.numpy import save as save_bytes
 
 from pyphoton.description import from_config, to_config
 from pyphoton.errors import FileError, NotBuilt, PhotonError
-from pyphoton.flux import layers as _flux  # noqa: F401 (what a file may name)
 from pyphoton.graph import root_path
 from pyphoton.network import Network, network_of
 from pyphoton.parameters import collect

@@ -113,6 +113,15 @@ def test_tuples_go_in_and_out():
     assert list(Chain(lambda x: x[0] * x[1])(([1, 2, 3], [4, 5, 6]))) == [4, 10, 18]
 
 
+def test_lists_of_numbers_are_taken():
+    """A list is a vector, a list of lists a batch, whole numbers are positions where a layer reads them so."""
+    d = Affine(3, 2)
+    np.testing.assert_allclose(d([1, 2, 3]), dense(d, np.array([1, 2, 3])), rtol=1e-5)
+    assert d([[1, 2, 3], [4, 5, 6]]).shape == (2, 2)
+    m = Chain(Input(5), pp.Embedding(7, 3), flatten)
+    np.testing.assert_array_equal(m([1, 2, 3, 4, 6]), m[1].parameters.table.value[[1, 2, 3, 4, 6]].ravel())
+
+
 def test_affine_is_x_w_plus_b():
     """d(xs) = xs * W + b for a vector and a batch, with F's randn / 10 where init=initn asks for it."""
     d = Affine(10, 20, init=initn)
@@ -305,6 +314,13 @@ def test_a_chain_trains_saves_and_comes_back(tmp_path):
     assert repr(again) == repr(m)
     np.testing.assert_array_equal(again(x), m(x))
     assert again(x[0]) == pytest.approx(m(x)[0], rel=1e-5)
+
+
+def test_an_input_is_enough_for_a_summary():
+    """A Chain with an Input needs no data to be summarised: 4 x 3 weights and 3 biases."""
+    assert pp.summary(Chain(Input(4), Dropout(Dense(3)), relu)).total == 15
+    with pytest.raises(pp.NotBuilt):
+        pp.summary(Chain(Input(None, 4), pp.LSTM(3)))
 
 
 def test_another_process_loads_a_chain(tmp_path):
