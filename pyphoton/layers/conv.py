@@ -190,7 +190,7 @@ _CONV_DOC = """A convolution over {axes} (cross-correlation: the kernel is not f
 _TRANSPOSE_DOC = """A transposed convolution over {axes}: the gradient of Conv{rank}D with respect to its input.
 
     Input: (batch, in, {axes}). Output: (batch, channels, {axes}), each length stride (n - 1) + dilation (k - 1) + 1 - 2 padding + output_padding.
-    Parameters: kernel (in, channels / groups, *kernel_size), bias (channels,). Source: torch.nn.ConvTranspose{rank}d, Flux.ConvTranspose.
+    Parameters: kernel (in, channels / groups, *kernel_size), bias (channels,). `in_channels` as in Conv{rank}D. Source: torch.nn.ConvTranspose{rank}d, Flux.ConvTranspose.
     """
 
 
