@@ -22,6 +22,8 @@ from pyphoton.backends.base import Module
 from pyphoton.data.arrays import convert, samples
 from pyphoton.data.forms import Batch, members, names_of
 from pyphoton.errors import ArgumentError, ShapeError, TraceError, UnknownName, near
+from pyphoton.flux import layers as _named_in_files  # noqa: F401 (a saved model may have a Chain in it)
+from pyphoton.one_sample import is_one_sample
 from pyphoton.plan import Plan, owners, plan
 from pyphoton.scopes import children
 from pyphoton.tensor import Tensor
@@ -135,7 +137,7 @@ class Network:
         return result
 
     def _tensors(self, arrays: tuple[Any, ...]) -> tuple[Tensor, ...]:
-        return tuple(Tensor((None, *map(int, a.shape[1:])), _kind(a, self.dtype)) for a in arrays)
+        return tuple(Tensor((None, *map(int, a.shape[1:])), input_kind(a, self.dtype)) for a in arrays)
 
     def _adopt(self, traced: graph.Graph) -> Plan:
         """The plan of a graph, with the parameters that it needs in place."""
@@ -185,9 +187,12 @@ class Network:
     @property
     def met(self) -> Met | None:
         """What the model was first given, by whichever network; None before it is built."""
-        with suppress(TypeError):
-            return _met.get(self.model)
-        return None
+        return met_of(self.model)
+
+    def one_sample(self, arrays: tuple[Any, ...]) -> bool:
+        """Whether these are one sample and not a batch; see `one_sample.is_one_sample`."""
+        met = self.met
+        return is_one_sample(self.model, [a.ndim for a in arrays], None if met is None else [len(s) for s in met.shapes])
 
     # ---- running -----------------------------------------------------------------------------------------------------
 
@@ -214,8 +219,7 @@ class Network:
         """The model's output for a batch or one sample, some samples at a time; see Workout.predict."""
         arrays, many = members(x, "inputs")
         if makebatch is None:
-            shapes = self.met.shapes if self.met else ()
-            makebatch = bool(shapes) and all(a.ndim == len(s) for a, s in zip(arrays, shapes, strict=False))
+            makebatch = self.one_sample(arrays)
         if makebatch:
             arrays = tuple(a[None] for a in arrays)
         count = samples(arrays, names_of("inputs", arrays, many))
@@ -233,20 +237,35 @@ class Network:
         return tuple(convert(a, v, n) for a, v, n in zip(arrays, made.inputs, names, strict=True))
 
     def __call__(self, *inputs: Any) -> Any:
-        """The model on arrays, as layers and models are called: deterministic, results as NumPy arrays."""
+        """The model on a batch or one sample, as layers and models are called: deterministic, results as NumPy arrays."""
         x, x_tuple = members(inputs[0] if len(inputs) == 1 else tuple(inputs), "inputs")
-        return self.run(x, x_tuple)
+        if not self.one_sample(x):
+            return self.run(x, x_tuple)
+        found = self.run(tuple(a[None] for a in x), x_tuple)
+        return tuple(map(_first, found)) if isinstance(found, tuple) else _first(found)
 
     def frozen(self) -> frozenset[str]:
         """The paths of parameters that training leaves alone."""
         return frozenset(path for path, p in self.parameters.items() if p.frozen or p.role == "state")
 
 
+def met_of(model: Any) -> Met | None:
+    """What a model was first given, by whichever network; None before it is built."""
+    with suppress(TypeError):
+        return _met.get(model)
+    return None
+
+
+def _first(output: Any) -> Any:
+    return output[0] if output.ndim else output
+
+
 def _is_whole(array: Any) -> bool:
     return str(array.dtype).removeprefix("torch.").startswith(("int", "uint"))
 
 
-def _kind(array: Any, dtype: str) -> str:
+def input_kind(array: Any, dtype: str) -> str:
+    """The dtype of the symbolic tensor that stands for an array: whole numbers stay whole, floats become the model's."""
     return "int64" if _is_whole(array) else dtype
 
 

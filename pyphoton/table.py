@@ -14,6 +14,7 @@ from pyphoton.errors import ArgumentError, NotBuilt
 from pyphoton.graph import root_path
 from pyphoton.layers.base import Layer
 from pyphoton.network import Network, network_of
+from pyphoton.one_sample import declared
 from pyphoton.plan import Plan
 from pyphoton.scopes import children
 from pyphoton.typing import Shape, show
@@ -89,7 +90,7 @@ def summary(model: Any, input_shape: Any = None) -> Summary:
     """The layers of a model or workout: output shapes, parameters, multiply-adds; memory and work in total.
 
     `input_shape` is the shape of one sample, without the batch axis, or a tuple of such shapes for several inputs; it is
-    needed when the model has not met data yet, and builds it. Errors: NotBuilt without it; ShapeError.
+    needed when the model has not met data yet and does not begin with an Input, and builds it. Errors: NotBuilt without it; ShapeError.
     """
     network = model.network if isinstance(model, Workout) else network_of(model)
     made = forward_plan(network, input_shape)
@@ -114,9 +115,10 @@ def summary(model: Any, input_shape: Any = None) -> Summary:
 
 
 def forward_plan(network: Network, input_shape: Any) -> Plan:
-    """The plan of a network's model for the inputs that it met, or for `input_shape`. Errors: NotBuilt, ArgumentError, ShapeError."""
+    """The plan of a network's model for the inputs that it met or declares, or for `input_shape`. Errors: NotBuilt, ArgumentError, ShapeError."""
     if input_shape is None:
-        shapes: list[Shape] = list(network.met.shapes) if network.met else []
+        said = declared(network.model)
+        shapes: list[Shape] = list(network.met.shapes) if network.met else [] if said is None or None in said else [said]
         if not shapes:
             raise NotBuilt("summary", hint="The model has met no data yet: give input_shape=, the shape of one sample.")
     else:

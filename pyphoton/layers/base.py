@@ -38,8 +38,8 @@ class Layer(Description):
     ...     def forward(self, x):
     ...         return self.dense(x) + x
 
-    Called on a symbolic tensor a layer adds itself to the graph. Called on an array it computes with its current
-    parameters, which are made when the first array (or the first fit_) shows the shape of the input.
+    Called on a symbolic tensor a layer adds itself to the graph. Called on an array, a batch or one sample as in `predict`,
+    it computes with its current parameters, which are made when the first array (or the first fit_) shows the input's shape.
     """
 
     name: str | None = None
