@@ -61,12 +61,16 @@ def batches(*xs: Any) -> Iterator[Batch]:
 
 
 class Batched:
-    """An iterable of Batch of n consecutive items each; of pairs (x, y), pairs of Batch. It is read anew where the data can be.
+    """An iterable of Batch of n consecutive items each; of pairs (x, y), pairs of Batch. Of an iterator it is an iterator.
 
     >>> fit_(workout, Batched(zip(X, Y), 32))
 
     Errors: ArgumentError.
     """
+
+    def __new__(cls, items: Iterable[Any], n: int) -> Batched:
+        """The kind that fits the items."""
+        return super().__new__(_Once if hasattr(items, "__next__") else cls)
 
     def __init__(self, items: Iterable[Any], n: int) -> None:
         _check("Batched", "n", n)
@@ -79,6 +83,16 @@ class Batched:
 
     def __repr__(self) -> str:
         return f"Batched({self.items!r}, {self.n})"
+
+
+class _Once(Batched):
+    """Batched of an iterator: what has been read is gone, and fit_ knows that by its `__next__`."""
+
+    def __next__(self) -> Any:
+        return next(super().__iter__())
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
 
 
 def _batch(items: list[Any]) -> Any:

@@ -26,6 +26,8 @@ class Stack:
     Errors: ArgumentError (an AssertionError) for samples of unequal sizes, for none, and for what holds no numbers.
     """
 
+    raw: Any
+    inside: tuple[type[Stack], ...]
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, samples: Any) -> None:
@@ -34,9 +36,11 @@ class Stack:
             self.raw, self.inside = samples.raw, samples.inside
             return
         if isinstance(samples, np.ndarray) or hasattr(samples, "__dlpack__"):
-            members, self.inside = None, ()
+            self.inside = ()
             self.raw = np.asarray(samples.detach() if hasattr(samples, "detach") else samples)
         else:
+            if not hasattr(samples, "__iter__"):
+                raise ArgumentError(name, "samples, in a list or an array", repr(samples))
             members = list(samples)
             self.inside = _kind(name, members)
             self.raw = _stacked(name, members)

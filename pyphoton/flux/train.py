@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from pyphoton.arguments import checked, is_integer
@@ -36,15 +35,15 @@ def train_(
     cb: functions without arguments, called every 5 seconds at most, or any other callbacks of fit_.
     Source: train! of Flux 2016 and 2017. Errors: NonFiniteLoss where a prediction is NaN; else as fit_. The epoch is undone then.
     """
-    sequences = not are_pairs(train, "train_")
+    given = not hasattr(test, "__len__") or len(test) > 0
+    sequences = given and not are_pairs(train, "train_")
     data = columns(train, test, "train_") if sequences else arranged(train, "train_")
-    tested = None if sequences or (hasattr(test, "__len__") and not len(test)) else test
+    tested = test if given and not sequences else None
     rate = _rate(eta, η, opt)
     size = _size(batch, data, 1 if tested is None else 10)
     workout = Workout(m, (sequence_logloss if sequences else mse) if loss is None else loss, SGD(rate) if opt is None else opt)
     callbacks = listed(cb) + ([] if tested is None else [Shown(m, tested)])
-    given = (data.x, data.y) if isinstance(data, Samples) else data.data
-    workout.fit_(given, epochs=epoch, batch_size=size, shuffle=False, callbacks=callbacks)
+    workout.fit_((data.x, data.y) if isinstance(data, Samples) else data.data, epochs=epoch, batch_size=size, shuffle=False, callbacks=callbacks)
     return m
 
 
