@@ -13,8 +13,6 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
-import numpy as np
-
 from pyphoton.data.stack import parts_of, stacked
 from pyphoton.errors import DataError
 from pyphoton.flux.stacks import Batch, rawbatch
@@ -26,11 +24,6 @@ class Samples:
 
     x: Any
     y: Any
-
-    @property
-    def count(self) -> int:
-        """How many samples."""
-        return len(self.x[0] if isinstance(self.x, tuple) else self.x)
 
 
 @dataclass(frozen=True)
@@ -47,7 +40,7 @@ def arranged(data: Any, owner: str) -> Samples | Minibatches:
     """Data of pairs in one of the two forms. Errors: DataError."""
     if isinstance(data, Samples | Minibatches):
         return data
-    if isinstance(data, tuple) and len(data) == 2 and all(isinstance(part, np.ndarray | Batch) for part in data):
+    if isinstance(data, tuple) and len(data) == 2 and all(isinstance(part, Batch) or hasattr(part, "shape") for part in data):
         return Samples(*rawbatch(data))
     items, first = _peeked(data, owner)
     if not _is_pair(first):
