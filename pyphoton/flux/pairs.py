@@ -76,11 +76,12 @@ class Both:
         return zip(self.xs, self.ys, strict=False)
 
 
-def are_pairs(data: Any, owner: str) -> bool:
-    """Whether the first item of a list is a pair (x, y), so that the list is data by itself. Iterators are not looked into."""
-    if isinstance(data, tuple) or (hasattr(data, "__iter__") and iter(data) is data):
-        return True
-    return _is_pair(_peeked(data, owner)[1])
+def looked_into(data: Any, owner: str) -> tuple[Any, bool]:
+    """The data, to be read from its beginning, and whether its first item is a pair (x, y), so that it is data by itself."""
+    if isinstance(data, tuple):
+        return data, True
+    items, first = _peeked(data, owner)
+    return items if iter(data) is data else data, _is_pair(first)
 
 
 def _is_pair(item: Any) -> bool:

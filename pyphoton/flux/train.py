@@ -9,7 +9,7 @@ from pyphoton.callbacks.forms import listed
 from pyphoton.callbacks.hooks import Callback, Fit, Hooks, Step
 from pyphoton.errors import ArgumentError
 from pyphoton.flux.losses import mse, sequence_logloss
-from pyphoton.flux.pairs import Minibatches, Samples, are_pairs, arranged, columns, kept
+from pyphoton.flux.pairs import Minibatches, Samples, arranged, columns, kept, looked_into
 from pyphoton.flux.scores import accuracy
 from pyphoton.optimisers import SGD
 from pyphoton.workout import Workout
@@ -35,8 +35,9 @@ def train_(
     cb: functions without arguments, called every 5 seconds at most, or any other callbacks of fit_.
     Source: train! of Flux 2016 and 2017. Errors: NonFiniteLoss where a prediction is NaN; else as fit_. The epoch is undone then.
     """
-    given = not hasattr(test, "__len__") or len(test) > 0
-    sequences = given and not are_pairs(train, "train_")
+    given = test is not None and (not hasattr(test, "__len__") or len(test) > 0)
+    train, pairs = looked_into(train, "train_") if given else (train, True)
+    sequences = not pairs
     data = columns(train, test, "train_") if sequences else arranged(train, "train_")
     tested = test if given and not sequences else None
     rate = _rate(eta, η, opt)

@@ -126,12 +126,13 @@ def updates(*data, **options):
 def test_the_number_of_updates(capsys):
     """10 samples each in the form of 2016, with a test set; one in that of 2017, without; a Batch is one; what is left over counts."""
     assert updates(CLASSES, CLASSES[:3]) == 5
-    assert updates(CLASSES) == updates(CLASSES, []) == 45
+    assert updates(CLASSES) == updates(CLASSES, []) == updates(CLASSES, None) == 45
     assert updates(CLASSES, batch=20, epoch=2) == 6
     assert updates(list(Batched(CLASSES, 20))) == 2
     assert updates(Batched(CLASSES, 20), CLASSES, epoch=2) == 4
     assert updates(Batched(iter(CLASSES), 20), epoch=2) == 4
     assert updates((pair for pair in CLASSES), epoch=2) == 90
+    assert updates((pair for pair in CLASSES), CLASSES) == 5
 
 
 def test_accuracy_is_shown(capsys):
@@ -188,6 +189,8 @@ def test_sequences_from_two_lists():
     np.testing.assert_allclose(workout.evaluate([(xs[0], ys[0])])["loss"], expected, rtol=1e-5)
     train_(model, xs, ys, epoch=30, opt=Adam(0.03), cb=throttle(lambda: seen.append(1), 0))
     assert len(seen) == 8 * 30
+    train_(model, iter(xs), (y for y in ys), epoch=2, opt=Adam(0.03), cb=throttle(lambda: seen.append(1), 0))
+    assert len(seen) == 8 * 32
     assert accuracy(model, list(zip(xs, ys, strict=True))) > 0.8
 
 
