@@ -5,7 +5,8 @@
 >>> m(np.random.randn(784)).shape
 (10,)
 
-A name may mean something else here than in pyphoton itself, where the two differ: MaxPool's stride is (1, 1), say.
+A name may mean something else here than in pyphoton itself, where the two differ: MaxPool's stride is (1, 1), `mse` is half the sum of
+squares, and a label that is absent makes `onehot` zeros.
 """
 
 from __future__ import annotations
@@ -18,11 +19,19 @@ _NAMES = {
         "elu", "gelu", "identity", "leaky_relu", "log_softmax", "relu", "selu", "sigm", "sigmoid", "softmax", "softplus",
         "tanh", "σ",
     ),
+    "callbacks.functions": ("throttle",),
     "flux.chain": ("Chain", "first", "last"),
     "flux.inference": ("Shapes", "infer", "shapes"),
+    "flux.labels": ("onecold", "onehot"),
     "flux.layers": (
         "Affine", "AvgPool", "Conv2D", "Dense", "Dropout", "MaxPool", "Reshape", "flatten", "hcat", "initn", "vcat",
     ),
+    "flux.losses": ("logloss", "mse"),
+    "flux.params": ("Param", "back_", "param", "update_"),
+    "flux.parts": ("Batched", "batches", "chunk", "partition", "seqs", "sequences"),
+    "flux.scores": ("accuracy",),
+    "flux.stacks": ("Batch", "Seq", "batchone", "rawbatch", "rpad", "tobatch"),
+    "flux.train": ("train_",),
     "functions": ("exp", "log", "maximum", "minimum", "sqrt", "square", "where"),
     "layers": ("Input", "Layer"),
     "saving": ("load", "save"),
