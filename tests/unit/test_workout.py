@@ -600,12 +600,12 @@ def test_stop_in_a_step_ends_cleanly():
 
 
 def test_stop_at_the_end_of_an_epoch_ends_cleanly():
-    """stop() in the phase "valid" keeps the whole epoch and begins no other; callbacks after it are not called."""
+    """stop() in the phase "valid" keeps the whole epoch and begins no other; callbacks after it see that epoch, too."""
     later = []
     callbacks = [lambda w, phase: pp.stop(w) if phase == "valid" else None, lambda w, phase: later.append(phase)]
     workout = regression().fit_((X, Y), (X, Y), batch_size=8, epochs=5, callbacks=callbacks)
     assert (workout.steps, workout.epochs, len(workout.history.epochs)) == (3, 1, 1)
-    assert later == ["train"] * 3
+    assert later == ["train"] * 3 + ["valid"]
 
 
 def test_stop_outside_training_comes_out():
