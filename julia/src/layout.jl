@@ -15,6 +15,10 @@ space_order(values) = Tuple(Int(v) for v in Iterators.reverse(values))
 """Pairs (before, after) of space axes as the flat tuple (before, after, before, after ...) in Julia's order."""
 flat_padding(pairs) = Tuple(Int(n) for pair in Iterators.reverse(pairs) for n in pair)
 
+"""And such a tuple, or numbers of space axes, as Python has them."""
+python_padding(flat::Tuple) = Any[Any[flat[i], flat[i+1]] for i in length(flat)-1:-2:1]
+python_order(values::Tuple) = Any[v for v in Iterators.reverse(values)]
+
 """The Julia dimension of a Python axis (from 0, negative from the end) of an array with `rank` axes."""
 dimension(axis::Integer, rank::Integer) = rank - mod(axis, rank)
 
