@@ -16,7 +16,7 @@ _NAMES = {
     "converted": ("Converted",),
     "flux.convert": ("flux", "is_cyclic", "knet", "mxnet", "tf", "torch_"),
     "interop.flux_read": ("from_flux",),
-    "interop.keras_model": ("storeparams_",),
+    "interop.keras_model": ("KerasModel", "storeparams_"),
     "interop.torch_read": ("from_torch",),
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names}

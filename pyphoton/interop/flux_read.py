@@ -61,7 +61,7 @@ class _Reader:
     def layer(self, d: Spec, path: str, name: str | None) -> Any:
         """The layer of a description. Errors: Unsupported."""
         kind = d["kind"]
-        if kind == "unknown" or kind not in _MAKERS and kind not in _CONTAINERS:
+        if kind == "unknown" or (kind not in _MAKERS and kind not in _CONTAINERS):
             why = f"{d.get('type', kind)}" + (f": {d['why']}" if d.get("why") else "")
             raise Unsupported(f"from_flux: layer {path or 'itself'}", "a layer that both libraries have", why, "Replace it in Flux, or write it as a PyPhoton layer.")
         if kind in _CONTAINERS:
