@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import pyphoton as pp
+from benchmarks.convert import measure
 from pyphoton.backends.numpy.run import NumpyModule
 from pyphoton.flux import Converted, is_cyclic, knet, mxnet, tf, torch_
 
@@ -296,3 +297,11 @@ def test_a_model_without_data_has_no_module_yet():
     """`.native` needs the shape of the input."""
     with pytest.raises(pp.NotBuilt, match="met no data"):
         torch_(pp.Sequential(pp.Dense(3))).native  # noqa: B018
+
+
+def test_a_conversion_copies_nothing():
+    """The small form of benchmarks.convert: 16 MB of parameters, converted five times, with all addresses the same."""
+    found = measure(4.0, ("torch_",))
+    assert found["torch_"]["same"]
+    assert found["torch_"]["grown"] is None or found["torch_"]["grown"] < 8
+    assert found["torch_"]["conversion"] < 0.05
