@@ -49,7 +49,7 @@ const BUILDERS = Dict{String,Any}(
     "parallel" => (d, made) -> Flux.Parallel(beside, inside(d, made)),
     "add" => (d, made) -> Flux.SkipConnection(only(inside(d, made)), +),
     "before" => (d, made) -> Flux.SkipConnection(only(inside(d, made)), before),
-    "elementwise" => (d, made) -> Base.BroadcastFunction(activation(d)),
+    "elementwise" => (d, made) -> activation(d) === identity ? identity : Base.BroadcastFunction(activation(d)),
     "whole" => (d, made) -> WHOLE[PyPhoton.text(d, "name")],
     "last_step" => (d, made) -> last_step,
     "dense" => dense,

@@ -53,7 +53,7 @@ describe(m::Flux.Dense) = layer(m, "dense", ("kernel" => m.weight, "bias" => m.b
 describe(m::Flux.Embedding) = layer(m, "embedding", ("table" => m.weight,))
 
 function windowed(m, kind, flipped; more...)
-    options = Spec("strides" => PyPhoton.python_order(m.stride), "padding" => PyPhoton.python_padding(m.pad), "dilation" => PyPhoton.python_order(m.dilation), "flipped" => flipped)
+    options = Spec("strides" => PyPhoton.python_order(m.stride), "padding" => PyPhoton.python_padding(m.pad, length(m.stride)), "dilation" => PyPhoton.python_order(m.dilation), "flipped" => flipped)
     for (name, value) in more
         options[string(name)] = value
     end
@@ -63,7 +63,7 @@ describe(m::Flux.CrossCor) = windowed(m, "conv", false; groups=1)
 describe(m::Flux.Conv) = windowed(m, "conv", true; groups=m.groups)
 describe(m::Flux.ConvTranspose) = windowed(m, "conv_transpose", true; groups=m.groups, output_padding=PyPhoton.python_order(m.outpad))
 
-pooled(m, kind) = Spec("kind" => kind, "options" => Spec("pool_size" => PyPhoton.python_order(m.k), "strides" => PyPhoton.python_order(m.stride), "padding" => PyPhoton.python_padding(m.pad)))
+pooled(m, kind) = Spec("kind" => kind, "options" => Spec("pool_size" => PyPhoton.python_order(m.k), "strides" => PyPhoton.python_order(m.stride), "padding" => PyPhoton.python_padding(m.pad, length(m.stride))))
 describe(m::Flux.MaxPool) = pooled(m, "max_pool")
 describe(m::Flux.MeanPool) = pooled(m, "avg_pool")
 adapted(m, kind) = all(==(1), m.out) ? Spec("kind" => kind, "options" => Spec("size" => 1)) : unknown(m, "its windows are those of PyPhoton (bins) for some inputs only; of size 1 it is known")

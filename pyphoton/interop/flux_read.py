@@ -156,12 +156,12 @@ def _conv(d: Spec, arrays: Spec) -> Made:
     kernel, o = arrays["kernel"], d["options"]
     if o["flipped"]:
         kernel = np.ascontiguousarray(kernel[(..., *(slice(None, None, -1),) * (kernel.ndim - 2))])
+    turned = d["kind"] == "conv_transpose"
+    padding = _padding(o["padding"], None if turned else _same(kernel.shape[2:], o))
     options: Spec = {
-        "kernel_size": _short(kernel.shape[2:]), "strides": _short(o["strides"]), "padding": _padding(o["padding"]),
-        "dilation": _short(o["dilation"]),
+        "kernel_size": _short(kernel.shape[2:]), "strides": _short(o["strides"]), "padding": padding, "dilation": _short(o["dilation"]),
         "groups": o["groups"], "use_bias": "bias" in arrays,
     }  # fmt: skip
-    turned = d["kind"] == "conv_transpose"
     if turned:
         options["output_padding"] = _short(o["output_padding"])
     inner, outer = (kernel.shape[0], kernel.shape[1] * o["groups"]) if turned else (kernel.shape[1] * o["groups"], kernel.shape[0])
@@ -174,7 +174,15 @@ def _short(values: Any) -> Any:
     return values[0] if len(set(values)) == 1 else tuple(values)
 
 
-def _padding(pairs: list[list[int]]) -> Any:
+def _same(taps: tuple[int, ...], o: Spec) -> list[list[int]] | None:
+    """What PyPhoton's padding="same" means here, the odd zero at the end; None with strides, where it depends on the length."""
+    totals = [d * (k - 1) for k, d in zip(taps, o["dilation"], strict=True)]
+    return [[t // 2, t - t // 2] for t in totals] if set(o["strides"]) == {1} else None
+
+
+def _padding(pairs: list[list[int]], same: list[list[int]] | None = None) -> Any:
+    if any(a != b for a, b in pairs) and pairs == same:
+        return "same"
     if any(a != b for a, b in pairs):
         raise Unsupported("", "as much padding before as after", str(pairs))
     return _short([a for a, _ in pairs])

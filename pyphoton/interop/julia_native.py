@@ -34,6 +34,10 @@ Spec = dict[str, Any]
 ELEMENTWISE = {n for n in activations.NAMES if n in "identity relu tanh sigmoid softplus gelu swish selu elu leaky_relu softsign".split()}
 
 
+_SAME: Spec = {"kind": "elementwise", "activation": "identity"}
+"""An empty Flux.Chain gives nothing at all."""
+
+
 def native(converted: Converted) -> Any:
     """The Flux.Chain, as juliacall shows it. It counts embedding's rows from 1, as Flux does. Errors: NotBuilt, Unsupported by name."""
     network = network_of(converted)
@@ -47,7 +51,7 @@ def native(converted: Converted) -> Any:
     try:
         members = writer.layer(network.model, Tensor((None, *network.met.shapes[0]), dtype), "")
         runtime.ask("load_flux")
-        model = members[0] if len(members) == 1 and members[0]["kind"] == "chain" else {"kind": "chain", "layers": members}
+        model = members[0] if len(members) == 1 and members[0]["kind"] == "chain" else {"kind": "chain", "layers": members or [_SAME]}
         number = runtime.ask("flux_build", model=model)
         writer.kept.append(number)
         return runtime.julia.PyPhoton.OPEN[number]
@@ -91,11 +95,11 @@ class _Writer:
             found += self.layer(member, x, f"{path}.{i}" if path else str(i))
             x = graph.trace(member, x).outputs[0]
             x = Tensor(x.shape, x.dtype)
-        return {"kind": "chain", "layers": found}
+        return {"kind": "chain", "layers": found or [_SAME]}
 
     def one(self, layer: Any, x: Tensor, path: str) -> Spec:
         """One member, as Parallel and SkipConnection want it."""
-        found = self.layer(layer, x, path)
+        found = self.layer(layer, x, path) or [_SAME]
         return found[0] if len(found) == 1 else {"kind": "chain", "layers": found}
 
     def leaf(self, layer: Any, shape: Shape, path: str, kind: str) -> list[Spec]:

@@ -27,7 +27,7 @@ def native(converted: Converted) -> NativeModule:
     network = network_of(converted)
     if network.met is None:
         raise NotBuilt(".native", hint="The model has met no data yet: call it on an array, or fit_ it, first.")
-    return NativeModule(network, converted)
+    return NativeModule(network, converted.model)
 
 
 class NativeModule(nn.Module):
@@ -39,9 +39,9 @@ class NativeModule(nn.Module):
     `.double()` leave the shared memory, as they do with every module.
     """
 
-    def __init__(self, network: Network, owner: Any) -> None:
+    def __init__(self, network: Network, model: Any) -> None:
         super().__init__()
-        self._network = (network, owner)  # in a tuple: both stay outside of what torch walks through
+        self._network = (network, model)  # the network alone does not keep the model; in a tuple, torch does not look at it
         self._mode = Mode(torch.device("cpu"), network.seed)
         self._programs: WeakKeyDictionary[Plan, Program] = WeakKeyDictionary()
         self._adopt()

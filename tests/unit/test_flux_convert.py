@@ -1,12 +1,17 @@
 """Models on another engine: what runs where, what is shared, and torch's own module over the same memory."""
 
 import copy
+import gc
+import subprocess
+import sys
+import weakref
 
 import numpy as np
 import pytest
 import torch
 
 import pyphoton as pp
+import pyphoton.flux
 from benchmarks.convert import measure
 from pyphoton.backends.numpy.run import NumpyModule
 from pyphoton.flux import Converted, is_cyclic, knet, mxnet, tf, torch_
@@ -297,6 +302,36 @@ def test_a_model_without_data_has_no_module_yet():
     """`.native` needs the shape of the input."""
     with pytest.raises(pp.NotBuilt, match="met no data"):
         torch_(pp.Sequential(pp.Dense(3))).native  # noqa: B018
+
+
+def test_conversions_and_modules_are_let_go_of():
+    """Neither the converted model nor its module keeps itself alive; the module alone keeps the model."""
+    model = mlp()
+    made = torch_(model)
+    module = made.native
+    gone = [weakref.ref(made), weakref.ref(model), weakref.ref(module)]
+    wanted = by_hand(model, X)
+    del made, model
+    gc.collect()
+    assert gone[0]() is None
+    np.testing.assert_allclose(module(T).detach(), wanted, atol=1e-5)
+    del module
+    gc.collect()
+    assert [g() for g in gone] == [None, None, None]
+
+
+@pytest.mark.parametrize("name", pyphoton.flux.__all__)
+def test_names_of_the_face_exist_and_are_explained(name):
+    """Every name of pyphoton.flux can be had, and has a docstring of its own."""
+    assert len((getattr(pyphoton.flux, name).__doc__ or "").split()) >= 3
+    assert name in dir(pyphoton.flux)
+
+
+def test_importing_the_face_loads_no_engine():
+    """`import pyphoton.flux` loads neither torch nor NumPy nor Keras; an unknown name is an AttributeError."""
+    code = "import sys, pyphoton.flux; print([m for m in ('torch', 'numpy', 'keras', 'juliacall') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "[]\n"
+    assert not hasattr(pyphoton.flux, "torsh")
 
 
 def test_a_conversion_copies_nothing():
