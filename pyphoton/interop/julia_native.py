@@ -13,6 +13,7 @@ from pyphoton.backends.julia.exchange import to_julia
 from pyphoton.backends.julia.runtime import start
 from pyphoton.converted import Converted
 from pyphoton.errors import NotBuilt, Unsupported
+from pyphoton.interop.one_operation import named
 from pyphoton.layers import (
     Activation,
     Concurrent,
@@ -80,7 +81,7 @@ class _Writer:
             return [{"kind": "add" if layer.combine == "add" else "before", "layers": [self.chain(layer, x, path)]}]
         if isinstance(layer, SkipConnection) and layer.combine is type(layer).combine:
             return [{"kind": "add", "layers": [self.one(layer.layer, x, f"{path}.layer")]}]
-        plain = _plain(layer, len(x.shape))
+        plain = _plain(layer, x.shape)
         if plain is not None:
             return plain
         kind = getattr(layer, "kind", "")
@@ -117,14 +118,14 @@ class _Writer:
             found = [{"kind": kind, "id": f"{id(layer)} {attrs}", "arrays": arrays, "activation": "identity", "options": attrs}]
             if kind == "dense" and attrs["flatten"]:
                 found.insert(0, {"kind": "whole", "name": "flatten"})
-        return found if kind == "rnn" else self.activated(layer, found, path)
+        return found if kind == "rnn" else self.activated(layer, found, shape, path)
 
-    def activated(self, layer: Any, found: list[Spec], path: str) -> list[Spec]:
+    def activated(self, layer: Any, found: list[Spec], shape: Shape, path: str) -> list[Spec]:
         """With the layer's activation, inside of it where Flux has it there."""
         function = getattr(layer, "activation", None)
         if function is None or function is activations.identity:
             return found
-        after = _function(function, 3)
+        after = _function(function, layer.infer(shape))
         if after is None:
             raise _refused(layer, path, "an activation that Flux has, too")
         inside = found[-1]["kind"] in ("dense", "conv", "batch_norm", "layer_norm") and after[0]["kind"] == "elementwise"
@@ -152,10 +153,11 @@ class _Writer:
         return self.numbers[id(parameter)]
 
 
-def _plain(layer: Any, rank: int) -> list[Spec] | None:
+def _plain(layer: Any, shape: Shape) -> list[Spec] | None:
     """Layers without parameters and plain functions; None for everything else."""
+    rank = len(shape)
     if isinstance(layer, Activation):
-        return _function(layer.function, rank)
+        return _function(layer.function, shape)
     if isinstance(layer, Softmax | LogSoftmax):
         name = "softmax" if isinstance(layer, Softmax) else "log_softmax"
         return [{"kind": "whole", "name": name}] if layer.axis in (-1, rank - 1) else None
@@ -164,12 +166,12 @@ def _plain(layer: Any, rank: int) -> list[Spec] | None:
     if isinstance(layer, GlobalAvgPool | GlobalMaxPool):
         kind = "adaptive_avg_pool" if isinstance(layer, GlobalAvgPool) else "adaptive_max_pool"
         return [{"kind": kind, "options": {"size": [1] * (rank - 2)}}, {"kind": "whole", "name": "flatten"}]
-    return _function(layer, rank)
+    return _function(layer, shape)
 
 
-def _function(function: Any, rank: int) -> list[Spec] | None:
-    name = next((n for n, f in activations.NAMES.items() if f is function and n == f.__name__), None)
-    if name in ("softmax", "log_softmax"):
+def _function(function: Any, shape: Shape) -> list[Spec] | None:
+    name = named(function, shape)
+    if name in ("softmax", "log_softmax", "flatten"):
         return [{"kind": "whole", "name": name}]
     return [{"kind": "elementwise", "activation": name}] if name in ELEMENTWISE else None
 

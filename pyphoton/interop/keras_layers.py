@@ -11,6 +11,7 @@ import numpy as np
 from pyphoton import activations, parameters
 from pyphoton import layers as l
 from pyphoton.errors import Unsupported
+from pyphoton.interop.one_operation import named
 from pyphoton.parameters import Parameter
 
 FIRST = "channels_first"
@@ -97,7 +98,9 @@ class Builder:
 
     def function(self, function: Any, x: Any, path: str) -> Any:
         """An activation."""
-        name = next((n for n, f in activations.NAMES.items() if f is function and n == f.__name__), "")
+        name = named(function, tuple(x.shape)) or ""
+        if name == "flatten":
+            return self.new("Flatten", data_format="channels_last")(x)
         if name == "leaky_relu":
             return self.new("LeakyReLU", negative_slope=0.01)(x)
         if name not in _NAMED:

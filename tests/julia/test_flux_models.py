@@ -47,7 +47,7 @@ MODELS = {
     "images": (
         pp.Sequential(
             pp.Conv2D(4, (3, 2), pp.relu, padding=(1, 0), strides=(1, 2), dilation=(1, 2)), pp.BatchNorm(pp.swish, epsilon=0.1), pp.Conv2D(3, 2, padding="same"),
-            pp.MaxPool(2, padding=1), pp.AvgPool((1, 2), strides=1), pp.Dense(5, pp.gelu), pp.Activation("softsign"),
+            pp.MaxPool(2, padding=1), pp.AvgPool((1, 2), strides=1), lambda x: x.flatten(), pp.Dense(5, pp.gelu), pp.Activation("softsign"),
         ), (2, 7, 9),
     ),
     "branches": (
@@ -100,7 +100,7 @@ def test_an_embedding_counts_from_one_in_flux(flux_module):
 REFUSED = {
     "groups": (pp.Conv2D(2, 1, groups=2), (2, 3, 3), "0 Conv2D.*no groups"), "directions": (pp.LSTM(3, bidirectional=True), (4, 2), "one direction"),
     "bins": (pp.AdaptiveMaxPool(2), (2, 5), "divide"), "inside": (pp.AvgPool(2, padding=1, include_padding=False), (2, 4), "padding that counts"),
-    "function": (lambda x: x * 2, (3,), "lambda"), "half": (pp.BatchNorm(shift=False), (3,), "scale and shift"), "reshape": (pp.Reshape(3, ), (3,), "Reshape"),
+    "function": (lambda x: x * 2, (3,), "lambda"), "axis": (pp.Softmax(1), (2, 3), "Softmax"), "half": (pp.BatchNorm(shift=False), (3,), "scale and shift"), "reshape": (pp.Reshape(3, ), (3,), "Reshape"),
 }  # fmt: skip
 
 

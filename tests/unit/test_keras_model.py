@@ -20,7 +20,7 @@ MODELS = {
     "images": (
         pp.Sequential(
             pp.Conv2D(4, (3, 2), pp.swish, padding=(1, 0), groups=2), pp.BatchNorm(pp.gelu, epsilon=0.1, momentum=0.3), pp.Conv2D(3, 2, padding="same", strides=2),
-            pp.MaxPool((2, 1)), pp.AvgPool(2, strides=1, padding=1), pp.Flatten(), pp.Dense(5, pp.selu), pp.Activation("leaky_relu"),
+            pp.MaxPool((2, 1)), pp.AvgPool(2, strides=1, padding=1), lambda x: x.flatten(), pp.Dense(5, pp.selu), pp.Activation("leaky_relu"),
         ), (2, 7, 9),
     ),
     "conv1d": (pp.Sequential(pp.Conv1D(3, 2, dilation=2, padding=1), pp.GlobalMaxPool(), pp.LogSoftmax()), (2, 8)),
@@ -89,7 +89,7 @@ def test_an_embedding_and_shared_layers_on_keras():
 
 REFUSED = {
     "gru": (pp.GRU(3), (4, 2)), "directions": (pp.LSTM(3, bidirectional=True), (4, 2)), "bins": (pp.AdaptiveMaxPool(2), (2, 5)),
-    "padding": (pp.MaxPool(2, padding=1), (2, 4)), "transpose": (pp.Conv1DTranspose(2, 3), (2, 4)), "function": (lambda x: x * 2, (3,)),
+    "padding": (pp.MaxPool(2, padding=1), (2, 4)), "transpose": (pp.Conv1DTranspose(2, 3), (2, 4)), "function": (lambda x: x * 2, (3,)), "axis": (pp.Softmax(1), (2, 3)), "steep": (lambda x: pp.elu(x, 0.5), (3,)),
     "hard": (pp.Dense(3, "hard_sigmoid"), (3,)), "both": (pp.Conv1D(2, 2, strides=2, dilation=2), (2, 9)),
 }  # fmt: skip
 
