@@ -6,9 +6,11 @@ from importlib import import_module
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from pyphoton import graph
 from pyphoton.description import description
 from pyphoton.errors import ArgumentError
 from pyphoton.layers.base import Layer
+from pyphoton.scopes import children, tracing
 
 
 @description
@@ -28,10 +30,21 @@ class Converted(Layer):
         device = "" if self.device == "cpu" else f", device={self.device!r}"
         return f"Converted({self.model!r}, {self.engine!r}{device})"
 
-    def forward(self, *inputs: Any) -> Any:
-        """Errors: ArgumentError. What arrives here is a symbolic tensor of another model."""
-        hint = "Put the original there (.model), and convert the whole."
-        raise ArgumentError("Converted", f"to be a whole model, on {self.engine}", "a place inside of another model", hint)
+    def trace(self, *inputs: Any) -> Any:
+        """What the original does, in its place. Errors: ArgumentError inside of another model."""
+        state = tracing.get()
+        if state is not None and len(state.scopes) > 2:
+            hint = "Put the original there (.model), and convert the whole."
+            raise ArgumentError("Converted", f"to be a whole model, on {self.engine}", "a place inside of another model", hint)
+        if getattr(self.model, "kind", ""):
+            return graph.call(self.model, *inputs)
+        run = getattr(self.model, "trace", self.model) if hasattr(self.model, "kind") else self.model
+        return run(*graph.spread(run, inputs))
+
+    def children(self) -> dict[str, Any]:
+        """Those of the original, so that paths are the same."""
+        kind = getattr(self.model, "kind", "")
+        return {graph.root_path(self.model): self.model} if kind else children(self.model)
 
     def agreed(self, backend: str | None, device: str | None) -> tuple[str, str]:
         """The backend and device to run on. Errors: ArgumentError when others are asked for."""

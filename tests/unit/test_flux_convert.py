@@ -127,6 +127,19 @@ def test_paths_are_those_of_the_original():
     assert "1 " in str(pp.summary(workout))
 
 
+def test_a_converted_model_is_traced_as_the_original():
+    """Its graph has the original's steps, under the original's paths, for a model of layers, one layer and a function."""
+    tensor = pp.Tensor((None, 4), "float32")
+    for model in (mlp(), pp.Dense(3, name="only"), pp.Dense(3), lambda x: x.abs()):
+        expected, found = pp.trace(model, tensor), pp.trace(torch_(model), tensor)
+        assert [(n.op, n.path.removesuffix("lambda_1")) for n in found.nodes] == [(n.op, n.path) for n in expected.nodes]
+    layer = pp.Dense(3)
+    layer(X)
+    assert list(torch_(layer).parameters) == list(layer.parameters)
+    pp.freeze_(torch_(layer))
+    assert all(p.frozen for p in layer.parameters.values())
+
+
 def test_a_converted_model_is_whole():
     """Inside of another model, and on another engine than its own, it is refused with the way out."""
     made = torch_(mlp())
