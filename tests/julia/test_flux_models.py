@@ -5,7 +5,8 @@ import pytest
 
 import pyphoton as pp
 from pyphoton.backends.julia import runtime as running
-from pyphoton.flux import Converted, flux, from_flux, torch_
+from pyphoton.flux import flux, from_flux, from_torch, torch_
+from pyphoton.parameters import collect
 
 pytestmark = pytest.mark.usefixtures("julia")
 
@@ -30,9 +31,9 @@ def batch(*shape, dtype="float32"):
 
 def disturbed(model, x):
     """The model, built, with random numbers in everything, variances positive."""
-    pp.weights(Converted(model, "numpy")) if model.built else model(x)
+    model(x)
     random = np.random.default_rng(9)
-    for path, p in model.parameters.items():
+    for path, p in collect(model).items():
         p.set_(random.normal(size=p.shape) / 2 if not path.endswith("variance") else random.uniform(0.5, 2, p.shape))
     return model
 
@@ -230,6 +231,15 @@ def test_no_torch_step_while_julia_runs(asked, monkeypatch):
     assert {"run", "epoch"} <= set(asked)
     np.testing.assert_allclose(model(x), made(x), atol=1e-6)
     assert steps == [1]
+
+
+def test_an_opaque_module_of_torch_is_refused_in_julia():
+    """A module that was kept on torch names the engines that can run it."""
+    import torch
+
+    model = from_torch(torch.nn.Sequential(torch.nn.Hardswish()), opaque=True)
+    with pytest.raises(pp.Unsupported, match="'torch'"):
+        flux(model)(batch(2, 3))
 
 
 def test_three_steps_from_the_same_weights_are_equal():

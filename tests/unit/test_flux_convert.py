@@ -311,6 +311,16 @@ def test_the_module_is_part_of_other_modules_and_learns_with_them():
     assert np.abs(model.parameters["1.kernel"].value - before).max() > 0.05
 
 
+def test_the_module_grows_with_the_model():
+    """A layer that is appended later is in the module from the next call on, over the same memory."""
+    model = built(pp.Dense(3))
+    module = torch_(model).native
+    assert module(T).shape == (6, 3)
+    model.add_(pp.Dense(2))
+    assert module(T).shape == (6, 2)
+    assert dict(module.named_parameters())["1.kernel"].data_ptr() == model[1].parameters.kernel.value.ctypes.data
+
+
 def test_a_model_without_data_has_no_module_yet():
     """`.native` needs the shape of the input."""
     with pytest.raises(pp.NotBuilt, match="met no data"):

@@ -250,8 +250,8 @@ def test_an_opaque_module_tells_its_shape():
         from_torch(nn.Sequential(nn.Linear(3, 3), Odd()), opaque=True)(batch((3,)))
 
 
-def test_an_opaque_module_is_refused_elsewhere():
-    """An engine that cannot call Python says so; torch_ runs the model whatever the default is; NumPy predicts with it."""
+def test_an_opaque_module_runs_where_python_is_called():
+    """torch_ runs the model whatever the default is, and NumPy predicts with it."""
     model = from_torch(nn.Sequential(nn.Hardswish()), opaque=True)
     x = batch((5,))
     np.testing.assert_allclose(torch_(model)(x), ran(nn.Hardswish(), x), atol=1e-6)
