@@ -90,6 +90,31 @@ def test_flux_holds_the_memory_of_the_original(flux_module, call, collect):
     np.testing.assert_array_equal(call(native, x), wanted)
 
 
+STEP = """
+(m, x) -> let g = Flux.gradient(m -> sum(abs2, m(x)) / 2, m)[1]
+    Flux.update!(Flux.setup(Flux.Descent(0.1), m), m, g); nothing
+end
+"""
+
+
+@pytest.mark.slow
+def test_a_step_of_fluxs_optimiser_is_pyphotons(flux_module):
+    """Zygote's gradients and Flux's Descent on `.native` change the original as a step of PyPhoton does."""
+    branches = pp.Concurrent(pp.identity, pp.Dense(3, pp.elu))
+    model, x = pp.Sequential(pp.RNN(4), branches, pp.Residual(pp.Dense(2)), pp.Activation("tanh")), batch(5, 6, 3)
+    made = flux(disturbed(model, x))
+    made(x)
+    before = {n: p.value.copy() for n, p in model.parameters.items()}
+    flux_module.seval(STEP)(made.native, pp.to_julia(x).julia)
+    trained = {n: p.value.copy() for n, p in model.parameters.items()}
+    for n, p in model.parameters.items():
+        p.set_(before[n])
+    pp.Workout(made, lambda p, y: (p - y).square().sum() * 0.5, pp.SGD(0.1)).step_(x, np.zeros((5, 9), "float32"))
+    for n, p in model.parameters.items():
+        assert np.abs(trained[n] - before[n]).max() > 1e-3
+        np.testing.assert_allclose(p.value, trained[n], atol=2e-5)
+
+
 def test_an_embedding_counts_from_one_in_flux(flux_module):
     """Row 0 here is row 1 there."""
     model, x = pp.Sequential(pp.Embedding(5, 3)), np.array([[0, 4], [2, 2]])
