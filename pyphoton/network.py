@@ -19,6 +19,7 @@ from pyphoton import config, graph, parameters
 from pyphoton.arguments import is_integer
 from pyphoton.backends import check_precision, check_supported, get_backend, wanted
 from pyphoton.backends.base import Module
+from pyphoton.converted import Converted, original
 from pyphoton.data.arrays import convert, samples
 from pyphoton.data.forms import Batch, members, names_of
 from pyphoton.errors import ArgumentError, ShapeError, TraceError, UnknownName, near
@@ -63,6 +64,9 @@ class Network:
         if not callable(model) or isinstance(model, type):
             hint = f"Write {model.__name__}(...)." if isinstance(model, type) else ""
             raise ArgumentError("model", "a layer or a function", repr(model), hint)
+        if isinstance(model, Converted):
+            backend, device = model.agreed(backend, device)
+            model = model.model
         context = config.get_context()
         self._model: Callable[[], Any] = (lambda: model) if hold else weakref.ref(model)
         self.device = device or context.device
@@ -317,5 +321,6 @@ def network_of(model: Any) -> Network:
     except TypeError:  # an object that cannot be referred to weakly: a network for this call
         return Network(model)
     if found is None:
-        found = _networks[model] = Network(model, hold=False)
+        same = _networks.get(original(model))  # dropout of a converted model draws as the original's does
+        found = _networks[model] = Network(model, hold=False, seed=None if same is None else same.seed)
     return found

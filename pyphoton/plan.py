@@ -200,7 +200,7 @@ class _Planner:
         into = tuple(i.shape for i in node.inputs)
         prefix = f"{node.path}." if node.path else ""
         params = {name: prefix + name for name in node.layer.params(*into)}
-        return Step(node.op, node.path, inputs, outputs, shapes, params, node.layer.attrs(*into))
+        return Step(node.op, node.path, inputs, outputs, shapes, params, node.layer.attrs(*into), function=node.function)
 
     def _value(self, value: Any) -> int:
         if isinstance(value, Tensor):

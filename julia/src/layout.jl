@@ -15,6 +15,10 @@ space_order(values) = Tuple(Int(v) for v in Iterators.reverse(values))
 """Pairs (before, after) of space axes as the flat tuple (before, after, before, after ...) in Julia's order."""
 flat_padding(pairs) = Tuple(Int(n) for pair in Iterators.reverse(pairs) for n in pair)
 
+"""And such a tuple, or one with a number for both sides of each axis, as Python's pairs; numbers of space axes in Python's order."""
+python_padding(flat::Tuple, rank::Int) = Any[length(flat) == rank ? Any[flat[i], flat[i]] : Any[flat[2i-1], flat[2i]] for i in rank:-1:1]
+python_order(values::Tuple) = Any[v for v in Iterators.reverse(values)]
+
 """The Julia dimension of a Python axis (from 0, negative from the end) of an array with `rank` axes."""
 dimension(axis::Integer, rank::Integer) = rank - mod(axis, rank)
 

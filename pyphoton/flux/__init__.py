@@ -20,7 +20,9 @@ _NAMES = {
         "tanh", "σ",
     ),
     "callbacks.functions": ("throttle",),
+    "converted": ("Converted",),
     "flux.chain": ("Chain", "first", "last"),
+    "flux.convert": ("flux", "is_cyclic", "knet", "mxnet", "tf", "torch_"),
     "flux.inference": ("Shapes", "infer", "shapes"),
     "flux.labels": ("onecold", "onehot"),
     "flux.layers": (
@@ -33,6 +35,9 @@ _NAMES = {
     "flux.stacks": ("Batch", "Seq", "batchone", "rawbatch", "rpad", "tobatch"),
     "flux.train": ("train_",),
     "functions": ("exp", "log", "maximum", "minimum", "sqrt", "square", "where"),
+    "interop.flux_read": ("from_flux",),
+    "interop.keras_model": ("KerasModel", "storeparams_"),
+    "interop.torch_read": ("from_torch",),
     "layers": ("Input", "Layer"),
     "saving": ("load", "save"),
 }  # fmt: skip

@@ -137,6 +137,9 @@ def _function(step: Step, tensors: Mapping[str, Tensor], mode: Mode) -> Any:
     if step.function is None:
         return lower(step, tensors, mode)
     function, structure = step.function, step.attrs["structure"]
+    bound = getattr(function, "bound", None)  # a function with parameters of its own
+    if bound is not None:
+        function = bound({name: tensors[path] for name, path in step.params.items()}, mode)
     return lambda *flat: function(*nested(structure, list(flat)))
 
 
