@@ -11,6 +11,7 @@ from pyphoton.errors import ArgumentError
 from pyphoton.flux.losses import mse, sequence_logloss
 from pyphoton.flux.pairs import Minibatches, Samples, arranged, columns, kept, looked_into
 from pyphoton.flux.scores import accuracy
+from pyphoton.interop.keras_model import KerasModel
 from pyphoton.optimisers import SGD
 from pyphoton.workout import Workout
 
@@ -42,6 +43,10 @@ def train_(
     tested = test if given and not sequences else None
     rate = _rate(eta, η, opt)
     size = _size(batch, data, 1 if tested is None else 10)
+    if isinstance(m, KerasModel):
+        if loss not in (None, mse) or opt is not None or listed(cb) or tested is not None or not isinstance(data, Samples):
+            raise ArgumentError("train_", "pairs of samples and eta alone for a model on Keras", "more", "Train it with its own fit_, or train torch_(model).")
+        return m.descend_(data.x, data.y, eta=rate, epochs=epoch, batch_size=size or 1)
     workout = Workout(m, (sequence_logloss if sequences else mse) if loss is None else loss, SGD(rate) if opt is None else opt)
     callbacks = listed(cb) + ([] if tested is None else [Shown(m, tested)])
     workout.fit_((data.x, data.y) if isinstance(data, Samples) else data.data, epochs=epoch, batch_size=size, shuffle=False, callbacks=callbacks)

@@ -68,6 +68,19 @@ class KerasModel:
         return storeparams_(self)
 
 
+    def descend_(self, x: Any, y: Any, *, eta: float, epochs: int, batch_size: int) -> KerasModel:
+        """Train as `flux.train_` does: half the sum of squares, plain descent, minibatches in the order of the data. Returns the model."""
+        keras = keras_module()
+
+        def half_of_squares(target: Any, prediction: Any) -> Any:
+            """For each sample; Keras takes the mean of it, so that it is multiplied by their number."""
+            squares = keras.ops.square(prediction - target)
+            count = keras.ops.cast(keras.ops.shape(squares)[0], squares.dtype)
+            return keras.ops.sum(keras.ops.reshape(squares, (keras.ops.shape(squares)[0], -1)), axis=1) * count / 2
+
+        return self.fit_(x, y, loss=half_of_squares, opt=keras.optimizers.SGD(eta), epochs=epochs, batch_size=batch_size, shuffle=False)
+
+
 def storeparams_(model: Any) -> KerasModel:
     """Write the weights of a model on Keras into the original's parameters. Returns the model."""
     if not isinstance(model, KerasModel):

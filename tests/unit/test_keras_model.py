@@ -117,3 +117,23 @@ def test_wrong_uses_are_refused():
         pp.Workout(made, "mse").step_(batch(2, 4), batch(2, 3))
     with pytest.raises(pp.ArgumentError, match="share memory"):
         storeparams_(model)
+
+
+def test_train_on_keras_is_train():
+    """train_ of a model on Keras gives the original the weights that train_ of it gives itself: sums of gradients, the last minibatch smaller."""
+    from pyphoton.flux import train_
+
+    random = np.random.default_rng(4)
+    data = [(x, np.array([x.sum(), x[0]])) for x in random.random((25, 4)).astype("float32")]
+    ends = []
+    for convert in (lambda m: m, tf):
+        model = pp.Sequential(pp.Input(4), pp.Dense(3, pp.tanh), pp.Dense(2))
+        pp.summary(model)
+        for k, parameter in enumerate(model.parameters.values()):
+            parameter.set_(np.random.default_rng(k).normal(size=parameter.shape))
+        train_(convert(model), data, epoch=2, eta=0.01, batch=10)
+        ends.append([np.array(a) for a in pp.weights(model)])
+    for got, want in zip(*ends, strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-6)
+    with pytest.raises(pp.ArgumentError, match="fit_"):
+        train_(tf(model), data, opt=pp.Adam())
