@@ -46,7 +46,8 @@ def train_(
     if isinstance(m, KerasModel):
         if loss not in (None, mse) or opt is not None or listed(cb) or tested is not None or not isinstance(data, Samples):
             raise ArgumentError("train_", "pairs of samples and eta alone for a model on Keras", "more", "Train it with its own fit_, or train torch_(model).")
-        return m.descend_(data.x, data.y, eta=rate, epochs=epoch, batch_size=size or 1)
+        m.descend_(data.x, data.y, eta=rate, epochs=epoch, batch_size=size or 1)
+        return m
     workout = Workout(m, (sequence_logloss if sequences else mse) if loss is None else loss, SGD(rate) if opt is None else opt)
     callbacks = listed(cb) + ([] if tested is None else [Shown(m, tested)])
     workout.fit_((data.x, data.y) if isinstance(data, Samples) else data.data, epochs=epoch, batch_size=size, shuffle=False, callbacks=callbacks)
