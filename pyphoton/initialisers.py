@@ -130,6 +130,24 @@ class Gates(Initialiser):
         return np.concatenate([draw(g, random, part, fans) for g in self.gates], axis=-1)
 
 
+@description
+class Given(Initialiser):
+    """These numbers: a nested list, or an array."""
+
+    values: Any
+
+    def draw(self, random: Random, shape: tuple[int, ...], fans: Fans) -> Any:
+        """The numbers. Errors: ArgumentError when they have another shape."""
+        found = np.asarray(self.values, dtype="float64")
+        if found.shape != tuple(shape):
+            raise ArgumentError("Given", f"values of shape {tuple(shape)}", str(found.shape))
+        return found
+
+    def arguments(self) -> dict[str, Any]:
+        """The numbers as a list."""
+        return {"values": np.asarray(self.values).tolist()}
+
+
 zeros, ones = Constant(0.0), Constant(1.0)
 xavier = glorot_uniform = Scaled()
 glorot_normal = Scaled(uniform=False)
