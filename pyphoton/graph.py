@@ -51,10 +51,12 @@ def apply_leaf(layer: Layer, inputs: tuple[Any, ...]) -> Any:
     return node.outputs if many else node.outputs[0]
 
 
-def own_array(layer: Layer, name: str, path: str) -> Tensor:
+def own_array(layer: Layer, name: str, cls: type[Tensor] = Tensor) -> Tensor:
     """One of the arrays that a layer made of equations has of its own, as a node without inputs."""
+    state = tracing.get()
+    path = state.paths.get(id(layer), "") if state else ""
     node = Node("parameter", (), {"name": name}, path=path, layer=layer)
-    node.outputs = (Tensor(layer.params()[name].shape, "float32", node),)
+    node.outputs = (cls(layer.params()[name].shape, "float32", node),)
     return node.outputs[0]
 
 

@@ -204,10 +204,10 @@ class Network:
         """Make the module anew when it is next needed: same parameters, random numbers from the start."""
         self._module = None
 
-    def run(self, x: tuple[Any, ...], x_tuple: bool, *, training: bool = False) -> Any:
-        """The model's output: an array, or a tuple of arrays. Errors: ShapeError, DataError."""
+    def run(self, x: tuple[Any, ...], x_tuple: bool, *, training: bool = False, carried: bool = False) -> Any:
+        """The model's output: an array, or a tuple of arrays. `carried`: states go on from the last such call. Errors: ShapeError, DataError."""
         made = self.forward_plan(x, x_tuple)
-        outputs = self.module.run(made, self.converted(made, x, names_of("inputs", x, x_tuple)), training=training)
+        outputs = self.module.run(made, self.converted(made, x, names_of("inputs", x, x_tuple)), training=training, carried=carried)
         return outputs[0] if made.single else outputs
 
     def predict(self, x: Any, makebatch: bool | None = None, batch_size: int = 256) -> Any:
@@ -235,7 +235,12 @@ class Network:
     def __call__(self, *inputs: Any) -> Any:
         """The model on arrays, as layers and models are called: deterministic, results as NumPy arrays."""
         x, x_tuple = members(inputs[0] if len(inputs) == 1 else tuple(inputs), "inputs")
-        return self.run(x, x_tuple)
+        return self.run(x, x_tuple, carried=True)
+
+    def reset(self) -> None:
+        """States that go on from call to call begin anew."""
+        if self._module is not None:
+            self._module.reset()
 
     def frozen(self) -> frozenset[str]:
         """The paths of parameters that training leaves alone."""
