@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pyphoton.activations import sigmoid, tanh
-from pyphoton.flux.net import net, randn, zeros
+from pyphoton.flux.nets import net, randn, zeros
 
 
 def _initn(*shape: int) -> Any:
@@ -27,7 +27,7 @@ class Recurrent:
         return self.y
 
 
-@Recurrent.constructor
+@Recurrent.constructor  # type: ignore[attr-defined,untyped-decorator]
 def _recurrent(n_in: int, n_out: int) -> Any:
     return _initn(n_in, n_out), _initn(n_out, n_out), _initn(n_out), zeros(n_out)
 
@@ -56,7 +56,7 @@ class GatedRecurrent:
         return self.y
 
 
-@GatedRecurrent.constructor
+@GatedRecurrent.constructor  # type: ignore[attr-defined,untyped-decorator]
 def _gated(n_in: int, n_out: int) -> Any:
     return (*(part for _ in range(3) for part in (_initn(n_in, n_out), _initn(n_out, n_out), _initn(n_out))), zeros(n_out))
 
@@ -91,6 +91,6 @@ class LSTM:
         return self.y
 
 
-@LSTM.constructor
+@LSTM.constructor  # type: ignore[attr-defined,untyped-decorator]
 def _lstm(n_in: int, n_out: int) -> Any:
     return (*(part for _ in range(4) for part in (_initn(n_in, n_out), _initn(n_out, n_out), _initn(n_out))), zeros(n_out), zeros(n_out))

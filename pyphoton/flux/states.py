@@ -20,7 +20,7 @@ from pyphoton.tensor import Tensor
 from pyphoton.typing import show
 
 if TYPE_CHECKING:
-    from pyphoton.flux.net import Net
+    from pyphoton.flux.nets import Net
 
 CYCLE = "This model has a cycle; try unrolling it first."
 

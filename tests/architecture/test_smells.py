@@ -122,6 +122,7 @@ TURNING = {
     "backends/numpy/layers.py": "the reference moves axes of data, not of parameters",
     "ops.py": "the meaning of the operation transpose",
     "tensor.py": "the method and property of symbolic tensors",
+    "flux/nets.py": "W @ x: a net's matrix (out, in) on the left of a batch",
     "plots.py": "images are shown with their channels last",
     "initialisers.py": "an orthogonal matrix is drawn tall and laid on its side",
     "interop/torch_layout.py": "torch's dense and recurrent kernels stand (out, in)",

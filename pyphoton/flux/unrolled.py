@@ -8,8 +8,8 @@ import numpy as np
 
 from pyphoton import graph
 from pyphoton.arguments import is_integer
-from pyphoton.errors import ArgumentError, ShapeError
-from pyphoton.flux.net import Net
+from pyphoton.errors import ArgumentError, ShapeError, TraceError
+from pyphoton.flux.nets import Net
 from pyphoton.flux.states import Step, stepping
 from pyphoton.layers.base import Layer
 from pyphoton.layers.containers import Sequential
@@ -31,6 +31,8 @@ class Unrolled(Layer):
             raise ArgumentError("unroll", "a number of steps from 1", repr(steps))
         if not callable(model) or isinstance(model, Unrolled):
             raise ArgumentError("unroll", "a model that is not unrolled yet", repr(model))
+        if is_flipped(model):
+            raise ArgumentError("unroll", "flip around the whole model or a member of a Chain", repr(model), "Unroll the parts, and join their outputs.")
         self.model, self.steps, self.seq, self.stateful, self.backwards = model, int(steps), seq, stateful, backwards
 
     def __repr__(self) -> str:
@@ -55,7 +57,8 @@ class Unrolled(Layer):
         now = Tensor((None, *x.shape[2:]), x.dtype) if self.seq else Tensor(x.shape, x.dtype)
         with stepping() as step:
             y = graph.call(self.model, now)
-        (y,) = graph.only_tensors(y, "unroll") if not isinstance(y, Tensor) else (y,)
+        if not isinstance(y, Tensor):
+            raise TraceError(where(repr(self)), "one tensor as the output of a step", repr(y))
         last, new = values(step)
         body = graph.graph_of((now, *last), (y, *new))
         starts = [graph.own_array(s.net, s.name) for s in step.states.values() for _ in s.last]
@@ -79,7 +82,7 @@ def unroll(model: Any, steps: int, *, seq: bool = True, stateful: bool = True) -
     from call to call; False begins each call anew. A Chain with a `flip` in it is unrolled part by part.
     Errors: ArgumentError; ShapeError for a sequence of another length.
     """
-    if isinstance(model, Sequential) and any(isinstance(m, Flipped) for m in model):
+    if isinstance(model, Sequential) and is_flipped(model):
         return type(model)(*(unroll(m, steps, seq=seq or i > 0, stateful=stateful) for i, m in enumerate(model)), name=model.name)
     backwards = isinstance(model, Flipped)
     return Unrolled(model.model if isinstance(model, Flipped) else model, steps, seq=seq, stateful=stateful, backwards=backwards)
@@ -128,6 +131,11 @@ class SingleStep:
 def unroll1(model: Any) -> SingleStep:
     """A single step: `unroll1(m)(states, x)` gives the new states and the output, and remembers nothing."""
     return SingleStep(model)
+
+
+def is_flipped(model: Any) -> bool:
+    """Whether there is a flipped model in it."""
+    return isinstance(model, Flipped) or any(is_flipped(c) for c in children(model).values() if c is not None)
 
 
 def stateless(model: Any) -> Any:

@@ -32,6 +32,8 @@ class Net(Layer):
     states: ClassVar[frozenset[str]] = frozenset()
     constructors: ClassVar[list[tuple[tuple[Any, ...], Makes]]] = []
     vectors_are_samples = True
+    given: dict[str, Any]
+    memory: dict[str, list[Any]]
 
     def __init__(self, *values: Any) -> None:
         self.__dict__["given"], self.__dict__["memory"] = {}, {}
