@@ -67,7 +67,8 @@ def scan(body: Graph, x: Tensor, starts: Sequence[Tensor], steps: int, *, carrie
     x is (batch, steps, ...), or with one axis less the same at every step. carried: states go on from minibatch to
     minibatch where data come in order. backwards: from the last step to the first.
     """
-    attrs = {"steps": steps, "each": len(x.shape) > len(body.inputs[0].shape), "carried": carried, "backwards": backwards}
+    each = len(x.shape) > len(body.inputs[0].shape)
+    attrs = {"steps": steps, "sequences": int(each), "held": int(not each), "carried": carried, "backwards": backwards}
     node = Node("scan", (x, *starts), attrs, path=where_path(), body=body)
     y = body.outputs[0]
     node.outputs = (Tensor((y.shape[0], steps, *y.shape[1:]), y.dtype, node),)

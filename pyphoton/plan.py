@@ -58,6 +58,8 @@ class Step:
     activation: str = "identity"
     function: Callable[..., Any] | None = None
     body: Plan | None = None
+    """What a scan does at each step. Its inputs: a step of each of the first `sequences` inputs (batch, steps, ...), the next `held`
+    ones as they are, and the states, which begin as the other inputs say. Its outputs: that of the step, and the next states."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,9 +135,21 @@ class Plan:
         return Plan(inputs, constants, steps, tuple(data["outputs"]), params, data["dtype"], data["single"])
 
 
-def plan(graph: Graph, dtype: str = "float32", *, fuse: bool = True) -> Plan:
-    """Flatten a graph into a plan whose floats are `dtype`. `fuse=False` leaves each activation a step of its own."""
-    return _Planner(graph, dtype).plan(fuse)
+def plan(graph: Graph, dtype: str = "float32", *, fuse: bool = True, spread: bool = True) -> Plan:
+    """Flatten a graph into a plan whose floats are `dtype`.
+
+    `fuse=False` leaves each activation a step of its own, `spread=False` leaves in the bodies of scans what the model wrote there.
+    """
+    from pyphoton import scanning
+
+    made = _Planner(graph, dtype).plan()
+    return _finished(scanning.spread(made) if spread else made, fuse)
+
+
+def _finished(made: Plan, fuse: bool) -> Plan:
+    """The plan with activations where they belong; only the whole plan describes parameters."""
+    steps = tuple(s if s.body is None else replace(s, body=replace(_finished(s.body, fuse), params={})) for s in made.steps)
+    return replace(made, steps=_fuse(steps, made.outputs) if fuse else steps)
 
 
 def owners(graph: Graph) -> dict[str, tuple[Any, str, Param, tuple[Shape, ...]]]:
@@ -176,12 +190,12 @@ class _Planner:
         self.constants: dict[int, Any] = {}
         self.count = 0
 
-    def plan(self, fuse: bool) -> Plan:
+    def plan(self) -> Plan:
         inputs = tuple(self._input(t) for t in self.graph.inputs)
         steps = tuple(self._step(n) for n in self.graph.nodes)
         outputs = tuple(self.ids[id(t)] for t in self.graph.outputs)
         params = {path: param for path, (_, _, param, _) in owners(self.graph).items()}
-        return Plan(inputs, self.constants, _fuse(steps, outputs) if fuse else steps, outputs, params, self.dtype, self.graph.single)
+        return Plan(inputs, self.constants, steps, outputs, params, self.dtype, self.graph.single)
 
     def _new(self, tensor: Any = None) -> int:
         number = self.count
@@ -221,8 +235,8 @@ class _Planner:
         outputs = tuple(self._new(t) for t in node.outputs)
         shapes = tuple(t.shape for t in node.outputs)
         if node.body is not None:
-            body = plan(node.body, self.dtype)
-            return Step(node.op, node.path, inputs, outputs, shapes, {path: path for path in body.params}, node.attrs, body=replace(body, params={}))
+            body = _Planner(node.body, self.dtype).plan()
+            return Step(node.op, node.path, inputs, outputs, shapes, {path: path for path in body.params}, node.attrs, body=body)
         if node.layer is None:
             attrs = {k: self.dtype if k == "dtype" and str(v).startswith("float") else v for k, v in node.attrs.items()}
             return Step(node.op, node.path, inputs, outputs, shapes, {}, attrs, function=node.function)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -59,14 +59,14 @@ class NumpyModule:
 
     def _scan(self, step: Step, inputs: list[Any], training: bool, carry: Carry | None) -> Any:
         """The body for each step in turn; states begin where the last call left them, or as they are given."""
-        x, *starts = inputs
-        a, batch = step.attrs, len(x)
+        a, batch = step.attrs, len(inputs[0])
+        sequences, held, starts = parted(inputs, a["sequences"], a["held"])
         carry = carry if a["carried"] else None
         kept = None if carry is None else carry.get(step.path)
         states = kept if kept and len(kept[0]) == batch else [np.broadcast_to(s, (batch, *s.shape)) for s in starts]
         outputs = {}
         for t in reversed(range(a["steps"])) if a["backwards"] else range(a["steps"]):
-            outputs[t], *states = self._run(step.body, (x[:, t] if a["each"] else x, *states), training, None)  # type: ignore[arg-type]
+            outputs[t], *states = self._run(step.body, (*(x[:, t] for x in sequences), *held, *states), training, None)  # type: ignore[arg-type]
         if carry is not None:
             carry[step.path] = states
         return np.stack([outputs[t] for t in range(a["steps"])], axis=1)
@@ -128,6 +128,11 @@ class NumpySession:
     def _refuse(what: str) -> None:
         hint = "Install torch (pip install 'pyphoton[torch]') or Julia, or choose another backend."
         raise Unsupported("backend numpy", "prediction and evaluation", what, hint)
+
+
+def parted(inputs: Sequence[Any], sequences: int, held: int) -> tuple[Sequence[Any], Sequence[Any], Sequence[Any]]:
+    """A scan's inputs: those with steps, those that are the same at every step, and what states begin with."""
+    return inputs[:sequences], inputs[sequences : sequences + held], inputs[sequences + held :]
 
 
 def cut(data: Batches) -> Iterator[tuple[Plan, tuple[Any, ...], int]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from pyphoton.backends.numpy.run import parted
 from pyphoton.backends.torch.lower import Function, Mode
 from pyphoton.plan import Step
 
@@ -18,15 +19,16 @@ def scan(step: Step, body: Callable[[tuple[Tensor, ...]], list[Tensor]], mode: M
     a = step.attrs
     order = range(a["steps"])[:: -1 if a["backwards"] else 1]
 
-    def run(x: Tensor, *starts: Tensor) -> Tensor:
-        batch = x.shape[0]
+    def run(*values: Tensor) -> Tensor:
+        batch = values[0].shape[0]
+        sequences, held, starts = parted(values, a["sequences"], a["held"])
         carry = mode.carry if a["carried"] else None
         kept = None if carry is None else carry.get(step.path)
         states: Any = kept if kept and kept[0].shape[0] == batch else [s.expand(batch, *s.shape) for s in starts]
-        inputs = x.unbind(1) if a["each"] else (x,) * a["steps"]
+        inputs = [x.unbind(1) for x in sequences]
         outputs: list[Any] = [None] * a["steps"]
         for t in order:
-            outputs[t], *states = body((inputs[t], *states))
+            outputs[t], *states = body((*[x[t] for x in inputs], *held, *states))
         if carry is not None:
             carry[step.path] = [s.detach() for s in states]
         return torch.stack(outputs, 1)
