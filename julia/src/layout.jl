@@ -110,11 +110,12 @@ end
 batch_major!(y::Array{T,3}, x::Array{T,3}) where {T} = time_major!(y, x)
 
 """
-Step `k` (from 1) of (features..., steps, batch), an array of its own; the same written and added. Where there is a start of a state, (features...), it stands for every
+Step `k` (from 1) of (features..., steps, batch), an array of its own (`old`, if that fits); the same written. Where there is a start of a state, (features...), it stands for every
 sample of a batch, and a gradient of all of them is one of it.
 """
-function step_of(x::Array{T,N}, k::Int) where {T,N}
-    y = Array{T,N-1}(undef, (size(x)[1:N-2]..., size(x, N)))
+function step_of(x::Array{T,N}, k::Int, old=nothing) where {T,N}
+    size_ = (size(x)[1:N-2]..., size(x, N))
+    y = old isa Array{T,N-1} && size(old) == size_ ? old : Array{T,N-1}(undef, size_)
     return move_step!(y, x, k, (to, from, i, j) -> (to[i] = from[j]))
 end
 put_step!(y::Array{T,N}, k::Int, x::Array{T,M}) where {T,N,M} = (move_step!(x, y, k, (from, to, i, j) -> (to[j] = from[i])); y)

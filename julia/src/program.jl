@@ -28,6 +28,7 @@ mutable struct Program{T}
     const registers::Vector{Any}
     const tapes::Vector{Any}
     const slopes::Vector{Any}
+    const owned::Vector{Bool}  # slopes that nobody else refers to: what comes is added in place
     const weights::Vector{Weight{T}}
     const needed::Vector{Bool}
     by_weights::Route
@@ -56,7 +57,7 @@ function Program{T}(plan::Plan, parameters::Dict{String,Weight{T}}; whole::Bool=
     weights = unique(Weight{T}[w for s in steps for w in s.weights])
     needed = ancestors(steps, whole ? plan.outputs : plan.outputs[1:min(1, end)])
     count = length(registers)
-    return Program{T}(plan, steps, registers, Vector{Any}(nothing, length(steps)), Vector{Any}(nothing, count), weights, needed, Route([], -1), Route([], -1))
+    return Program{T}(plan, steps, registers, Vector{Any}(nothing, length(steps)), Vector{Any}(nothing, count), fill(false, count), weights, needed, Route([], -1), Route([], -1))
 end
 
 function lower!(steps, registers, ::Type{T}, s::PlanStep, parameters) where {T}
@@ -156,6 +157,7 @@ end
 
 """From the gradients that `p.slopes` holds, along a route."""
 function descend!(p::Program, route::Route)
+    fill!(p.owned, false)
     k = 0
     try
         for (j, want) in route.steps
@@ -163,8 +165,13 @@ function descend!(p::Program, route::Route)
             s = p.steps[k]
             dy = p.slopes[s.output]
             dy === nothing && continue
+            if s.op isa Index && p.owned[s.inputs[1]]
+                dynamic(add_part!)(p.slopes[s.inputs[1]], p.tapes[k], dy)
+                continue
+            end
             found = backward(s.op, p.tapes[k], dy, want)::Tuple
-            want == 0 || collect_slopes!(p.slopes, s.inputs, found, want)
+            want == 0 || collect_slopes!(p, s.inputs, found, want)
+            s.op isa Index && (p.owned[s.inputs[1]] = true)
         end
     catch error
         relabel(error, p.steps[k])
@@ -174,13 +181,23 @@ end
 
 ones_like(::Type{T}, x::Array) where {T} = fill!(similar(x, T), one(T))
 
-function collect_slopes!(slopes, inputs, found::Tuple, want::Int)
+function collect_slopes!(p::Program, inputs, found::Tuple, want::Int)
     for i in eachindex(inputs)
         (want >> (i - 1)) & 1 == 1 || continue
-        old = slopes[inputs[i]]
-        slopes[inputs[i]] = old === nothing ? found[i] : old + found[i]
+        id = inputs[i]
+        old = p.slopes[id]
+        if old === nothing
+            p.slopes[id] = found[i]
+        elseif p.owned[id]
+            dynamic(add!)(old, found[i])
+        else
+            p.slopes[id], p.owned[id] = old + found[i], true
+        end
     end
 end
+
+"""a += b, for arrays of one size."""
+add!(a::Array{T}, b::Array{T}) where {T} = (map_into!(+, vec(a), vec(a), vec(b)); a)
 
 wanted(want::Int, k::Int) = (want >> (k - 1)) & 1 == 1
 

@@ -15,7 +15,7 @@ function recurrence(; steps=4, carried=false, backwards=false, train=false)
     body["params"] = Dict{String,Any}()
     id = P.next!(s)
     push!(s.steps, Dict("op" => "scan", "path" => "net", "inputs" => [x, start], "outputs" => [id], "shapes" => [fill(1, 3)], "attrs" =>
-        Dict("steps" => steps, "each" => true, "carried" => carried, "backwards" => backwards), "params" => Dict("net.W" => "net.W", "net.U" => "net.U"), "activation" => "identity", "body" => body))
+        Dict("steps" => steps, "sequences" => 1, "held" => 0, "carried" => carried, "backwards" => backwards), "params" => Dict("net.W" => "net.W", "net.U" => "net.U"), "activation" => "identity", "body" => body))
     loss = step!(s, "mean", step!(s, "square", id; rank=3); rank=0)
     return train ? plan_text(s, loss) : plan_text(s, loss, id)
 end
