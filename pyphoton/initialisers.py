@@ -132,20 +132,20 @@ class Gates(Initialiser):
 
 @description
 class Given(Initialiser):
-    """These numbers: a nested list, or an array."""
+    """These numbers, an array; they are no part of the description, which may go into a file without them."""
 
-    values: Any
+    values: Any = None
 
     def draw(self, random: Random, shape: tuple[int, ...], fans: Fans) -> Any:
-        """The numbers. Errors: ArgumentError when they have another shape."""
+        """The numbers. Errors: ArgumentError when they have another shape, or were left out."""
         found = np.asarray(self.values, dtype="float64")
-        if found.shape != tuple(shape):
-            raise ArgumentError("Given", f"values of shape {tuple(shape)}", str(found.shape))
+        if self.values is None or found.shape != tuple(shape):
+            raise ArgumentError("Given", f"values of shape {tuple(shape)}", "none" if self.values is None else str(found.shape))
         return found
 
     def arguments(self) -> dict[str, Any]:
-        """The numbers as a list."""
-        return {"values": np.asarray(self.values).tolist()}
+        """None: the numbers stay here."""
+        return {}
 
 
 zeros, ones = Constant(0.0), Constant(1.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 from operator import itemgetter
 from typing import Any
 
@@ -39,7 +40,7 @@ def scan(step: Step, body: Callable[[tuple[Tensor, ...]], list[Tensor]], mode: M
     return run
 
 
-Code = tuple[Function, tuple[int, ...], int, Step]
+Code = tuple[Callable[..., Any], tuple[int, ...], int, Step]
 """A step's function, the registers of its inputs and output, and the step."""
 
 
@@ -96,7 +97,7 @@ def _cuts(plan: Plan) -> dict[int, tuple[list[int], dict[int, int]]]:
 
 
 def _apart(found: list[tuple[int, int, int]]) -> bool:
-    return len(found) > 1 and all(a[1] <= b[0] for a, b in zip(found, found[1:], strict=False))
+    return len(found) > 1 and all(a[1] <= b[0] for a, b in pairwise(found))
 
 
 def _places(found: list[tuple[int, int, int]], width: int) -> tuple[list[int], dict[int, int]]:
