@@ -95,8 +95,14 @@ class Network:
 
     def unfused_plan(self, x: tuple[Any, ...], x_tuple: bool) -> Plan:
         """The plan of `forward_plan` with each activation as a step of its own, where the model wrote it: for looking inside."""
-        self.forward_plan(x, x_tuple)
-        return plan(self._trace_forward(x, x_tuple), self.dtype, fuse=False)
+        return self.written_plan(x, x_tuple, fuse=False)
+
+    def written_plan(self, x: tuple[Any, ...], x_tuple: bool, *, fuse: bool = True) -> Plan:
+        """The plan of `forward_plan` with everything in the bodies of scans that the model wrote there: for tables and pictures."""
+        made = self.forward_plan(x, x_tuple)
+        if fuse and all(step.body is None for step in made.steps):
+            return made
+        return plan(self._trace_forward(x, x_tuple), self.dtype, fuse=fuse, spread=False)
 
     def training_plan(self, batch: Batch, loss: Any, metrics: Mapping[str, Any]) -> Plan:
         """The plan of the loss and the metrics, which has the model inside, for this batch's shapes."""
