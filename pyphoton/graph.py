@@ -52,6 +52,30 @@ def apply_leaf(layer: Layer, inputs: tuple[Any, ...]) -> Any:
     return node.outputs if many else node.outputs[0]
 
 
+def own_array(layer: Layer, name: str, cls: type[Tensor] = Tensor) -> Tensor:
+    """One of the arrays that a layer made of equations has of its own, as a node without inputs."""
+    state = tracing.get()
+    path = state.paths.get(id(layer), "") if state else ""
+    node = Node("parameter", (), {"name": name}, path=path, layer=layer)
+    node.outputs = (cls(layer.params()[name].shape, "float32", node),)
+    return node.outputs[0]
+
+
+def scan(body: Graph, x: Tensor, starts: Sequence[Tensor], steps: int, *, carried: bool, backwards: bool) -> Tensor:
+    """`body` step by step, as one node: (batch, steps, ...) of its first output.
+
+    body takes the input of a step and states, and gives an output and the states of the next step, which begin as `starts`.
+    x is (batch, steps, ...), or with one axis less the same at every step. carried: states go on from minibatch to
+    minibatch where data come in order. backwards: from the last step to the first.
+    """
+    each = len(x.shape) > len(body.inputs[0].shape)
+    attrs = {"steps": steps, "sequences": int(each), "held": int(not each), "carried": carried, "backwards": backwards}
+    node = Node("scan", (x, *starts), attrs, path=where_path(), body=body)
+    y = body.outputs[0]
+    node.outputs = (Tensor((y.shape[0], steps, *y.shape[1:]), y.dtype, node),)
+    return node.outputs[0]
+
+
 def call(function: Any, *inputs: Any) -> Any:
     """Call a layer or a plain function inside a model: the one place where scopes are opened."""
     if not callable(function):
@@ -170,6 +194,18 @@ def only_tensors(result: Any, owner: str) -> tuple[Tensor, ...]:
 def root_path(function: Any) -> str:
     """The path of a whole model: its name, its kind when it is a single layer, else nothing."""
     return getattr(function, "name", None) or getattr(function, "kind", "") or ""
+
+
+def graph_of(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Graph:
+    """The graph between tensors of one trace. Errors: TraceError when it needs a tensor from elsewhere."""
+    nodes = _reachable(outputs)
+    first = min((n.time for n in nodes), default=0)
+    inside = {id(t) for t in inputs} | {id(t) for n in nodes for t in n.outputs}
+    for node in nodes:
+        for i in node.inputs:
+            if isinstance(i, Tensor) and id(i) not in inside:
+                raise TraceError(node.path or "model", "tensors of the step itself", f"{i!r} from outside of it ({first})")
+    return Graph(tuple(inputs), tuple(outputs), nodes, single=False)
 
 
 def _reachable(outputs: Sequence[Tensor]) -> tuple[Node, ...]:

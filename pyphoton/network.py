@@ -101,8 +101,14 @@ class Network:
 
     def unfused_plan(self, x: tuple[Any, ...], x_tuple: bool) -> Plan:
         """The plan of `forward_plan` with each activation as a step of its own, where the model wrote it: for looking inside."""
-        self.forward_plan(x, x_tuple)
-        return plan(self._trace_forward(x, x_tuple), self.dtype, fuse=False)
+        return self.written_plan(x, x_tuple, fuse=False)
+
+    def written_plan(self, x: tuple[Any, ...], x_tuple: bool, *, fuse: bool = True) -> Plan:
+        """The plan of `forward_plan` with everything in the bodies of scans that the model wrote there: for tables and pictures."""
+        made = self.forward_plan(x, x_tuple)
+        if fuse and all(step.body is None for step in made.steps):
+            return made
+        return plan(self._trace_forward(x, x_tuple), self.dtype, fuse=fuse, spread=False)
 
     def training_plan(self, batch: Batch, loss: Any, metrics: Mapping[str, Any]) -> Plan:
         """The plan of the loss and the metrics, which has the model inside, for this batch's shapes."""
@@ -213,10 +219,10 @@ class Network:
         """Make the module anew when it is next needed: same parameters, random numbers from the start."""
         self._module = None
 
-    def run(self, x: tuple[Any, ...], x_tuple: bool, *, training: bool = False) -> Any:
-        """The model's output: an array, or a tuple of arrays. Errors: ShapeError, DataError."""
+    def run(self, x: tuple[Any, ...], x_tuple: bool, *, training: bool = False, carried: bool = False) -> Any:
+        """The model's output: an array, or a tuple of arrays. `carried`: states go on from the last such call. Errors: ShapeError, DataError."""
         made = self.forward_plan(x, x_tuple)
-        outputs = self.module.run(made, self.converted(made, x, names_of("inputs", x, x_tuple)), training=training)
+        outputs = self.module.run(made, self.converted(made, x, names_of("inputs", x, x_tuple)), training=training, carried=carried)
         return outputs[0] if made.single else outputs
 
     def predict(self, x: Any, makebatch: bool | None = None, batch_size: int = 256) -> Any:
@@ -244,9 +250,14 @@ class Network:
         """The model on a batch or one sample, as layers and models are called: deterministic, results as NumPy arrays."""
         x, x_tuple = members(inputs[0] if len(inputs) == 1 else tuple(inputs), "inputs")
         if not self.one_sample(x):
-            return self.run(x, x_tuple)
-        found = self.run(tuple(a[None] for a in x), x_tuple)
+            return self.run(x, x_tuple, carried=True)
+        found = self.run(tuple(a[None] for a in x), x_tuple, carried=True)
         return tuple(map(_first, found)) if isinstance(found, tuple) else _first(found)
+
+    def reset(self) -> None:
+        """States that go on from call to call begin anew."""
+        if self._module is not None:
+            self._module.reset()
 
     def frozen(self) -> frozenset[str]:
         """The paths of parameters that training leaves alone."""

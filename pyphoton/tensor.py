@@ -18,6 +18,7 @@ from pyphoton.scopes import followed, where, where_path
 from pyphoton.typing import Shape, show
 
 if TYPE_CHECKING:
+    from pyphoton.graph import Graph
     from pyphoton.layers.base import Layer
 
 _clock = itertools.count()
@@ -35,6 +36,7 @@ class Node:
     path: str = ""
     layer: Layer | None = None
     function: Callable[..., Any] | None = None
+    body: Graph | None = None
     outputs: tuple[Tensor, ...] = ()
     time: int = field(default_factory=lambda: next(_clock))
 

@@ -56,6 +56,10 @@ class Layer(Description):
         flat = [t for i in inputs for t in (i if isinstance(i, tuple | list) else (i,))]
         if any(isinstance(t, Tensor) for t in flat):
             return graph.call(self, *inputs)
+        return self.on_arrays(*inputs)
+
+    def on_arrays(self, *inputs: Any) -> Any:
+        """The layer on arrays: computed by the engine that is found first."""
         from pyphoton.network import network_of
 
         return network_of(self)(*inputs)
