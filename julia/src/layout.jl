@@ -128,7 +128,7 @@ function move_step!(one::Array{T}, all::Array{T,N}, k::Int, move::F) where {T,N,
     f, s, n = prod(size(all)[1:N-2]; init=1), size(all, N - 1), size(all, N)
     for b in 1:n
         from = ((b - 1) * s + k - 1) * f
-        @inbounds for i in 1:f
+        @inbounds @simd ivdep for i in 1:f
             move(one, all, (b - 1) * f + i, from + i)
         end
     end

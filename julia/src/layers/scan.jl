@@ -19,10 +19,14 @@ function backward(op::OwnArray{T}, _, dy::Array{T}, want::Int) where {T}
 end
 
 """A matrix product of the body with a matrix that is the same at every step: its gradient is added up over the steps at once."""
-struct Product
+struct Product{T}
     step::Int
     held::Int
+    xs::Buffer{T,3}
+    dys::Buffer{T,3}
 end
+
+Product{T}(step, held) where {T} = Product{T}(step, held, Buffer{T,3}(), Buffer{T,3}())
 
 """
     Scan: y[t], states = body(sequences[t]..., held..., states...) for each step
@@ -39,7 +43,7 @@ mutable struct Scan{T}
     const sequences::Int
     const held::Int
     const carried::Bool
-    const products::Vector{Product}
+    const products::Vector{Product{T}}
     route::Route
     key::Vector{Bool}
 end
@@ -49,17 +53,17 @@ BUILDERS["scan"] = function (::Type{T}, step, weights, activation) where {T}
     programs = Program{T}[Program{T}(step.body, weights; whole=true) for _ in 1:n]
     order = a["backwards"] ? collect(n:-1:1) : collect(1:n)
     sequences, held = whole(a, "sequences"), whole(a, "held")
-    products = products_of(step.body, n == 0 ? Step[] : programs[1].steps, sequences, held)
+    products = products_of(T, step.body, n == 0 ? Step[] : programs[1].steps, sequences, held)
     return Scan{T}(step.body, weights, programs, step.path, order, sequences, held, a["carried"], products, Route([], -1), Bool[])
 end
 
-function products_of(body::Plan, steps, sequences::Int, held::Int)
-    found = Product[]
+function products_of(::Type{T}, body::Plan, steps, sequences::Int, held::Int) where {T}
+    found = Product{T}[]
     for i in sequences+1:sequences+held
         id, rank = body.inputs[i].id, length(body.inputs[i].shape)
         users = findall(s -> id in s.inputs, steps)
         good = k -> steps[k].name == "matmul" && steps[k].inputs[2] == id && steps[k].inputs[1] != id
-        rank == 2 && all(good, users) && append!(found, Product(k, i) for k in users)
+        rank == 2 && all(good, users) && append!(found, Product{T}(k, i) for k in users)
     end
     return found
 end
@@ -111,34 +115,43 @@ function backward(op::Scan{T}, (sizes, fresh, inputs), dy::Array{T}, want::Int) 
                 d = p.slopes[p.plan.inputs[i].id]
                 found[i] === nothing || d === nothing || (i <= sequences ? dynamic(put_step!)(found[i], k, d) : dynamic(add!)(found[i], d))
             end
-            foreach(q -> found[q.held] === nothing || add_product!(p, p.steps[q.step], found[q.held]), op.products)
+            foreach(q -> found[q.held] === nothing || keep_product!(q, p, k, length(op.order)), op.products)
             foreach(i -> flowing[i] = own(p.slopes[p.plan.inputs[before+i].id]), eachindex(flowing))
         end
     end
+    foreach(q -> found[q.held] === nothing || add_products!(found[q.held], q), op.products)
     for (i, d) in enumerate(flowing)
         fresh && d !== nothing && found[before+i] !== nothing && (found[before+i] = dynamic(summed)(d))
     end
     return Tuple(found)
 end
 
-"""The gradient of a product's matrix at one step."""
-function add_product!(p::Program{T}, s::Step, total::Array{T}) where {T}
-    dy = p.slopes[s.output]
-    dy === nothing || dynamic(add_outer!)(total, dy, p.registers[s.inputs[1]])
+"""Keep both sides of a product's gradient at step `k`, for one product over all steps."""
+function keep_product!(q::Product{T}, p::Program{T}, k::Int, steps::Int) where {T}
+    s = p.steps[q.step]
+    x, dy = flat_left(p.registers[s.inputs[1]]::Array{T}), p.slopes[s.output]
+    xs = sized!(q.xs, size(x, 1), size(x, 2), steps)
+    copyto!(xs, (k - 1) * length(x) + 1, x, 1, length(x))
+    dynamic(keep_slope!)(q.dys, dy, p.registers[s.output], k, steps)
     return nothing
 end
 
-function add_outer!(total::Array{T}, dy::Array{T}, x::Array{T}) where {T}
-    isempty(dy) || isempty(x) || multiply!(total, 'N', 'T', flat_left(dy), flat_left(x), one(T))
+function keep_slope!(buffer::Buffer{T,3}, dy, y::Array{T}, k::Int, steps::Int) where {T}
+    dys = sized!(buffer, size(y, 1), length(y) ÷ max(size(y, 1), 1), steps)
+    from = (k - 1) * length(y) + 1
+    dy === nothing ? fill!(view(dys, :, :, k), zero(T)) : copyto!(dys, from, dy::Array{T}, 1, length(y))
     return nothing
 end
+
+add_products!(total::Array{T}, q::Product{T}) where {T} =
+    isempty(q.xs.one) || isempty(q.dys.one) ? nothing : multiply!(total, 'N', 'T', flat_steps(q.dys.one), flat_steps(q.xs.one), one(T))
 
 own(::Nothing) = nothing
 own(d) = dynamic(copy)(d)
 
-"""Add the gradient of an output: two outputs may be one value."""
+"""Add the gradient of an output, which nobody else refers to: two outputs may be one value."""
 seed!(slopes, id, ::Nothing) = nothing
-seed!(slopes, id, d) = (slopes[id] = slopes[id] === nothing ? d : slopes[id] + d; nothing)
+seed!(slopes, id, d) = (slopes[id] === nothing ? (slopes[id] = d) : dynamic(add!)(slopes[id], d); nothing)
 
 """The way back through a body: to what is trained now, to the states, and to the inputs that are wanted."""
 function route!(op::Scan, want::Int)
