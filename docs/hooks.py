@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+from types import ModuleType
 
 import pyphoton
+from pyphoton import flux
 
 MARK = "<!-- public names -->"
 TITLES = {
@@ -24,15 +26,18 @@ def _reference() -> str:
     lines = []
     for module in (*TITLES, *sorted(set(names) - set(TITLES))):
         lines += [f"## {TITLES.get(module, module.split('.')[-1].replace('_', ' ').capitalize())}", ""]
-        lines += [_entry(name) + "\n" for name in names[module]]
+        lines += [_entry(pyphoton, name) + "\n" for name in names[module]]
+    lines += ["## The Flux face", "", "What `from pyphoton.flux import *` brings besides.", ""]
+    own = [name for module, group in flux._NAMES.items() if module.startswith("flux.") for name in group]
+    lines += [_entry(flux, name) + "\n" for name in sorted(own, key=str.lower)]
     return "\n".join(lines)
 
 
-def _entry(name: str) -> str:
-    value = getattr(pyphoton, name)
+def _entry(face: ModuleType, name: str) -> str:
+    value = getattr(face, name)
     own = getattr(value, "__name__", None)
     if own == name and "." not in value.__qualname__:
         return f"::: {value.__module__}.{name}"
-    if own is not None and hasattr(pyphoton, own):
+    if own is not None and hasattr(face, own):
         return f"### {name}\n\nAnother name of [`{own}`](#{value.__module__}.{own})."
     return f"### {name}\n\n{inspect.getdoc(value)}"

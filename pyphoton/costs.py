@@ -7,7 +7,7 @@ operations, reductions and table look-ups count as none, and so do Python functi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import TypeAlias
@@ -15,6 +15,7 @@ from typing import TypeAlias
 import numpy as np
 
 from pyphoton.errors import ShapeError
+from pyphoton.layers.base import Param
 from pyphoton.ops import OPS
 from pyphoton.plan import VIEWS, Plan, Step
 from pyphoton.typing import Shape
@@ -32,8 +33,12 @@ class Cost:
     numbers: int
 
 
-def costs(plan: Plan) -> tuple[Cost, ...]:
-    """The cost of each step of a plan for a batch of one sample."""
+def costs(plan: Plan, params: Mapping[str, Param] | None = None) -> tuple[Cost, ...]:
+    """The cost of each step of a plan for a batch of one sample. A scan costs what its body costs, at every step.
+
+    `params` describes the parameters where the plan itself does not: in a body.
+    """
+    params = plan.params if params is None else params
     shapes = {value.id: _one(value.shape) for value in plan.inputs}
     shapes |= {number: np.shape(value) for number, value in plan.constants.items()}
     found = []
@@ -41,9 +46,13 @@ def costs(plan: Plan) -> tuple[Cost, ...]:
         inputs = [shapes[i] for i in step.inputs]
         outputs = _outputs(step, inputs)
         shapes |= dict(zip(step.outputs, outputs, strict=True))
+        if step.body is not None:
+            inside, times = costs(step.body, params), step.attrs["steps"]
+            found.append(Cost(times * sum(c.multiply_adds for c in inside), times * sum(c.numbers for c in inside) + prod(outputs[0])))
+            continue
         formula = FORMULAS.get(step.op, _none)
-        owned = [plan.params[path].shape for path in step.params.values()]
-        written = 0 if step.op in VIEWS else sum(map(prod, outputs))
+        owned = [params[path].shape for path in step.params.values()]
+        written = 0 if step.op in VIEWS or step.op == "parameter" else sum(map(prod, outputs))
         found.append(Cost(formula(inputs, outputs[0], owned), written))
     return tuple(found)
 

@@ -32,6 +32,8 @@ class Description:
     """Base of everything that is described rather than computed."""
 
     kind: ClassVar[str] = ""
+    in_files: ClassVar[bool] = True
+    """Whether a file may name the class: it is made again from its arguments alone."""
     by_identity: ClassVar[bool] = False
     """Whether two uses of one object mean something else than two equal objects."""
     repeats: ClassVar[str] = ""
@@ -39,7 +41,7 @@ class Description:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if cls.__module__.startswith("pyphoton."):
+        if cls.__module__.startswith("pyphoton.") and cls.in_files:
             _CLASSES[cls.__name__] = cls
 
     def arguments(self) -> dict[str, Any]:

@@ -50,8 +50,9 @@ def boxes_of(plan: Plan, layers: Mapping[str, str]) -> list[Box]:
     """The inputs, steps and outputs of a plan; `layers` gives each path's layer as it was written."""
     made = {v.id: Box(_numbered("input", i, plan.inputs), show(v.shape), "end") for i, v in enumerate(plan.inputs)}
     boxes = list(made.values())
-    steps_at = Counter(step.path for step in plan.steps)
-    for step in plan.steps:
+    steps = [step for step in plan.steps if step.op != "parameter"]  # like constants: not drawn
+    steps_at = Counter(step.path for step in steps)
+    for step in steps:
         operation = step.op in OPS or step.op == "python"
         title = _title(step, layers.get(step.path, ""), operation, steps_at[step.path] == 1)
         below = "  ·  ".join(filter(None, (step.path, ", ".join(map(show, step.shapes)))))

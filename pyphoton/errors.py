@@ -18,13 +18,47 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One layer or function of the model in which an error arose: plain data.
+
+    `name` is its class or function name, `text` how it prints, `path` its place in the model, `inputs` the shapes that it
+    was called with; `file` and `line` say where in its own code the error went on, None where the code is not Python.
+    """
+
+    name: str
+    text: str
+    path: str
+    inputs: str
+    file: str | None = None
+    line: int | None = None
+
+    def __str__(self) -> str:
+        source = f"  at {self.file}:{self.line}" if self.file else ""
+        text = self.text if len(self.text) <= 60 else f"{self.name}(...)"
+        return f"{f'{self.path} {text}'.strip()}, called with {self.inputs}{source}"
+
+
+class Trace(tuple[Frame, ...]):
+    """The models that an error passed through, from the innermost layer to the outermost; prints one to a line."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return "\n".join(f"{'in ' if i else ''}{frame}" for i, frame in enumerate(self))
 
 
 class PhotonError(Exception):
     """Base of all errors of this library.
 
-    `where` names the layer, argument or file; `expected`, `received` and `hint` complete the sentence.
+    `where` names the layer, argument or file; `expected`, `received` and `hint` complete the sentence. `trace` lists the
+    layers and functions of the model that the error passed through, the innermost first; empty outside of models.
     """
+
+    trace: Trace = Trace()
 
     def __init__(self, where: str, expected: str = "", received: str = "", hint: str = "") -> None:
         self.where, self.expected, self.received, self.hint = where, expected, received, hint
@@ -79,6 +113,17 @@ class BackendMissing(PhotonError, ImportError):
 
 class FileError(PhotonError, ValueError):
     """A saved file is damaged, foreign, or of a newer format."""
+
+
+def passed(error: PhotonError, frame: Frame) -> None:
+    """The error leaves one more model: its trace grows."""
+    error.trace = Trace((*error.trace, frame))
+
+
+def tell_trace(error: PhotonError) -> None:
+    """Show the trace below the error's text (Python 3.11 and later), where there is more in it than the layer itself."""
+    if len(error.trace) > 1 and hasattr(error, "add_note"):
+        error.add_note(str(error.trace))
 
 
 def note(error: BaseException, text: str) -> None:

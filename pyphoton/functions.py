@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pyphoton.description import stock_function
 from pyphoton.tensor import apply
 
 
@@ -50,3 +51,7 @@ def sqrt(x: Any) -> Any:
 def square(x: Any) -> Any:
     """The square, element by element."""
     return apply("square", x)
+
+
+for _function in (exp, log, sqrt, square):
+    stock_function(_function)

@@ -7,15 +7,16 @@ reached from the outputs.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from pyphoton import parameters
-from pyphoton.errors import PhotonError, ShapeError, TraceError
-from pyphoton.scopes import Scope, Tracing, scope, tracing, where, where_path
+from pyphoton.errors import Frame, PhotonError, ShapeError, Trace, TraceError, passed, tell_trace
+from pyphoton.scopes import Call, Scope, Tracing, followed, scope, tracing, where, where_path
 from pyphoton.tensor import Node, Tensor
-from pyphoton.typing import Shape
+from pyphoton.typing import Shape, show
 
 if TYPE_CHECKING:
     from pyphoton.layers.base import Layer
@@ -51,20 +52,77 @@ def apply_leaf(layer: Layer, inputs: tuple[Any, ...]) -> Any:
     return node.outputs if many else node.outputs[0]
 
 
+def own_array(layer: Layer, name: str, cls: type[Tensor] = Tensor) -> Tensor:
+    """One of the arrays that a layer made of equations has of its own, as a node without inputs."""
+    state = tracing.get()
+    path = state.paths.get(id(layer), "") if state else ""
+    node = Node("parameter", (), {"name": name}, path=path, layer=layer)
+    node.outputs = (cls(layer.params()[name].shape, "float32", node),)
+    return node.outputs[0]
+
+
+def scan(body: Graph, x: Tensor, starts: Sequence[Tensor], steps: int, *, carried: bool, backwards: bool) -> Tensor:
+    """`body` step by step, as one node: (batch, steps, ...) of its first output.
+
+    body takes the input of a step and states, and gives an output and the states of the next step, which begin as `starts`.
+    x is (batch, steps, ...), or with one axis less the same at every step. carried: states go on from minibatch to
+    minibatch where data come in order. backwards: from the last step to the first.
+    """
+    each = len(x.shape) > len(body.inputs[0].shape)
+    attrs = {"steps": steps, "sequences": int(each), "held": int(not each), "carried": carried, "backwards": backwards}
+    node = Node("scan", (x, *starts), attrs, path=where_path(), body=body)
+    y = body.outputs[0]
+    node.outputs = (Tensor((y.shape[0], steps, *y.shape[1:]), y.dtype, node),)
+    return node.outputs[0]
+
+
 def call(function: Any, *inputs: Any) -> Any:
     """Call a layer or a plain function inside a model: the one place where scopes are opened."""
     if not callable(function):
         raise TraceError(where(), "a layer or a function", repr(function), "Everything in a model is called with a tensor.")
-    with scope(function):
+    with scope(function) as path:
         run = getattr(function, "trace", function) if hasattr(function, "kind") else function
         inputs = spread(run, inputs)
+        entry = followed(function, inputs)
         try:
-            return run(*inputs)
-        except PhotonError:
+            result = run(*inputs)
+        except PhotonError as error:
+            passed(error, frame(function, path, inputs, error))
             raise
         except Exception as error:
             shown = ", ".join(map(repr, inputs))
-            raise TraceError(where(), "a function of tensors", f"{type(error).__name__}: {error}", f"It was called with {shown}.") from error
+            failed = TraceError(where(), "a function of tensors", f"{type(error).__name__}: {error}", f"It was called with {shown}.")
+            passed(failed, frame(function, path, inputs, error))
+            raise failed from error
+        if entry is not None:
+            entry.outputs = result
+        return result
+
+
+def frame(function: Any, path: str, inputs: tuple[Any, ...], error: BaseException) -> Frame:
+    """Where an error is when it leaves `function`: the line of the function's own code, or of a layer's `forward` or `infer`."""
+    kind = type(function)
+    layer = hasattr(function, "kind")
+    name = kind.__name__ if layer else getattr(function, "__name__", kind.__name__)
+    own = (kind.forward, kind.infer) if hasattr(kind, "forward") else (function, kind.__call__)
+    codes = {f.__code__ for f in map(inspect.unwrap, own) if hasattr(f, "__code__")}
+    at = next((t for t, _ in _steps(error) if t.f_code in codes), None)
+    line = next((n for t, n in _steps(error) if t is at), None)
+    shapes = ", ".join(_shapes(i) for i in inputs)
+    return Frame(name, repr(function) if layer else f"{name}()", path, shapes, at and at.f_code.co_filename, line)
+
+
+def _steps(error: BaseException) -> Iterator[tuple[FrameType, int]]:
+    step = error.__traceback__
+    while step is not None:
+        yield step.tb_frame, step.tb_lineno
+        step = step.tb_next
+
+
+def _shapes(value: Any) -> str:
+    if isinstance(value, tuple | list):
+        return f"({', '.join(map(_shapes, value))})"
+    return show(value.shape) if isinstance(value, Tensor) else repr(value)
 
 
 def spread(function: Any, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -92,13 +150,17 @@ class Graph:
     single: bool = True
 
 
-def trace(function: Any, *inputs: Any, paths: Mapping[str, Any] | None = None) -> Graph:
+def trace(
+    function: Any, *inputs: Any, paths: Mapping[str, Any] | None = None, calls: list[Call] | None = None,
+) -> Graph:  # fmt: skip
     """Call `function` (a layer, model, loss or plain function) with Tensors, or tuples of them, and keep what it did.
 
-    `paths` gives layers and functions that are met on the way their paths. Errors: ShapeError where shapes do not fit,
-    TraceError where Python code cannot be followed.
+    `paths` gives layers and functions that are met on the way their paths. `calls`, an empty list, receives every call
+    that is made, the failing one too. Errors: ShapeError where shapes do not fit, TraceError where Python code cannot be
+    followed; both carry the models they came through (`error.trace`).
     """
-    state = Tracing([Scope("", None, {})])
+    outermost = tracing.get() is None
+    state = Tracing([Scope("", None, {})], calls=calls)
     token = tracing.set(state)
     try:
         for path, owner in (paths or {}).items():
@@ -106,6 +168,12 @@ def trace(function: Any, *inputs: Any, paths: Mapping[str, Any] | None = None) -
         if id(function) not in state.paths:
             state.name(function, root_path(function))
         result = call(function, *inputs)
+    except PhotonError as error:
+        if paths:  # `function` only calls what has a path: it is no part of the model
+            error.trace = Trace(error.trace[:-1])
+        if outermost:
+            tell_trace(error)
+        raise
     finally:
         tracing.reset(token)
     single = isinstance(result, Tensor)
@@ -126,6 +194,18 @@ def only_tensors(result: Any, owner: str) -> tuple[Tensor, ...]:
 def root_path(function: Any) -> str:
     """The path of a whole model: its name, its kind when it is a single layer, else nothing."""
     return getattr(function, "name", None) or getattr(function, "kind", "") or ""
+
+
+def graph_of(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Graph:
+    """The graph between tensors of one trace. Errors: TraceError when it needs a tensor from elsewhere."""
+    nodes = _reachable(outputs)
+    first = min((n.time for n in nodes), default=0)
+    inside = {id(t) for t in inputs} | {id(t) for n in nodes for t in n.outputs}
+    for node in nodes:
+        for i in node.inputs:
+            if isinstance(i, Tensor) and id(i) not in inside:
+                raise TraceError(node.path or "model", "tensors of the step itself", f"{i!r} from outside of it ({first})")
+    return Graph(tuple(inputs), tuple(outputs), nodes, single=False)
 
 
 def _reachable(outputs: Sequence[Tensor]) -> tuple[Node, ...]:

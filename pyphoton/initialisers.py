@@ -130,6 +130,24 @@ class Gates(Initialiser):
         return np.concatenate([draw(g, random, part, fans) for g in self.gates], axis=-1)
 
 
+@description
+class Given(Initialiser):
+    """These numbers, an array; they are no part of the description, which may go into a file without them."""
+
+    values: Any = None
+
+    def draw(self, random: Random, shape: tuple[int, ...], fans: Fans) -> Any:
+        """The numbers. Errors: ArgumentError when they have another shape, or were left out."""
+        found = np.asarray(self.values, dtype="float64")
+        if self.values is None or found.shape != tuple(shape):
+            raise ArgumentError("Given", f"values of shape {tuple(shape)}", "none" if self.values is None else str(found.shape))
+        return found
+
+    def arguments(self) -> dict[str, Any]:
+        """None: the numbers stay here."""
+        return {}
+
+
 zeros, ones = Constant(0.0), Constant(1.0)
 xavier = glorot_uniform = Scaled()
 glorot_normal = Scaled(uniform=False)

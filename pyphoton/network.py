@@ -19,9 +19,12 @@ from pyphoton import config, graph, parameters
 from pyphoton.arguments import is_integer
 from pyphoton.backends import check_precision, check_supported, get_backend, wanted
 from pyphoton.backends.base import Module
+from pyphoton.converted import Converted, original
 from pyphoton.data.arrays import convert, samples
 from pyphoton.data.forms import Batch, members, names_of
 from pyphoton.errors import ArgumentError, ShapeError, TraceError, UnknownName, near
+from pyphoton.flux import layers as _named_in_files  # noqa: F401 (a saved model may have a Chain in it)
+from pyphoton.one_sample import is_one_sample
 from pyphoton.plan import Plan, owners, plan
 from pyphoton.scopes import children
 from pyphoton.tensor import Tensor
@@ -61,6 +64,9 @@ class Network:
         if not callable(model) or isinstance(model, type):
             hint = f"Write {model.__name__}(...)." if isinstance(model, type) else ""
             raise ArgumentError("model", "a layer or a function", repr(model), hint)
+        if isinstance(model, Converted):
+            backend, device = model.agreed(backend, device)
+            model = model.model
         context = config.get_context()
         self._model: Callable[[], Any] = (lambda: model) if hold else weakref.ref(model)
         self.device = device or context.device
@@ -95,8 +101,14 @@ class Network:
 
     def unfused_plan(self, x: tuple[Any, ...], x_tuple: bool) -> Plan:
         """The plan of `forward_plan` with each activation as a step of its own, where the model wrote it: for looking inside."""
-        self.forward_plan(x, x_tuple)
-        return plan(self._trace_forward(x, x_tuple), self.dtype, fuse=False)
+        return self.written_plan(x, x_tuple, fuse=False)
+
+    def written_plan(self, x: tuple[Any, ...], x_tuple: bool, *, fuse: bool = True) -> Plan:
+        """The plan of `forward_plan` with everything in the bodies of scans that the model wrote there: for tables and pictures."""
+        made = self.forward_plan(x, x_tuple)
+        if fuse and all(step.body is None for step in made.steps):
+            return made
+        return plan(self._trace_forward(x, x_tuple), self.dtype, fuse=fuse, spread=False)
 
     def training_plan(self, batch: Batch, loss: Any, metrics: Mapping[str, Any]) -> Plan:
         """The plan of the loss and the metrics, which has the model inside, for this batch's shapes."""
@@ -135,7 +147,7 @@ class Network:
         return result
 
     def _tensors(self, arrays: tuple[Any, ...]) -> tuple[Tensor, ...]:
-        return tuple(Tensor((None, *map(int, a.shape[1:])), _kind(a, self.dtype)) for a in arrays)
+        return tuple(Tensor((None, *map(int, a.shape[1:])), input_kind(a, self.dtype)) for a in arrays)
 
     def _adopt(self, traced: graph.Graph) -> Plan:
         """The plan of a graph, with the parameters that it needs in place."""
@@ -185,9 +197,12 @@ class Network:
     @property
     def met(self) -> Met | None:
         """What the model was first given, by whichever network; None before it is built."""
-        with suppress(TypeError):
-            return _met.get(self.model)
-        return None
+        return met_of(self.model)
+
+    def one_sample(self, arrays: tuple[Any, ...]) -> bool:
+        """Whether these are one sample and not a batch; see `one_sample.is_one_sample`."""
+        met = self.met
+        return is_one_sample(self.model, [a.ndim for a in arrays], None if met is None else [len(s) for s in met.shapes])
 
     # ---- running -----------------------------------------------------------------------------------------------------
 
@@ -204,18 +219,17 @@ class Network:
         """Make the module anew when it is next needed: same parameters, random numbers from the start."""
         self._module = None
 
-    def run(self, x: tuple[Any, ...], x_tuple: bool, *, training: bool = False) -> Any:
-        """The model's output: an array, or a tuple of arrays. Errors: ShapeError, DataError."""
+    def run(self, x: tuple[Any, ...], x_tuple: bool, *, training: bool = False, carried: bool = False) -> Any:
+        """The model's output: an array, or a tuple of arrays. `carried`: states go on from the last such call. Errors: ShapeError, DataError."""
         made = self.forward_plan(x, x_tuple)
-        outputs = self.module.run(made, self.converted(made, x, names_of("inputs", x, x_tuple)), training=training)
+        outputs = self.module.run(made, self.converted(made, x, names_of("inputs", x, x_tuple)), training=training, carried=carried)
         return outputs[0] if made.single else outputs
 
     def predict(self, x: Any, makebatch: bool | None = None, batch_size: int = 256) -> Any:
         """The model's output for a batch or one sample, some samples at a time; see Workout.predict."""
         arrays, many = members(x, "inputs")
         if makebatch is None:
-            shapes = self.met.shapes if self.met else ()
-            makebatch = bool(shapes) and all(a.ndim == len(s) for a, s in zip(arrays, shapes, strict=False))
+            makebatch = self.one_sample(arrays)
         if makebatch:
             arrays = tuple(a[None] for a in arrays)
         count = samples(arrays, names_of("inputs", arrays, many))
@@ -233,20 +247,40 @@ class Network:
         return tuple(convert(a, v, n) for a, v, n in zip(arrays, made.inputs, names, strict=True))
 
     def __call__(self, *inputs: Any) -> Any:
-        """The model on arrays, as layers and models are called: deterministic, results as NumPy arrays."""
+        """The model on a batch or one sample, as layers and models are called: deterministic, results as NumPy arrays."""
         x, x_tuple = members(inputs[0] if len(inputs) == 1 else tuple(inputs), "inputs")
-        return self.run(x, x_tuple)
+        if not self.one_sample(x):
+            return self.run(x, x_tuple, carried=True)
+        found = self.run(tuple(a[None] for a in x), x_tuple, carried=True)
+        return tuple(map(_first, found)) if isinstance(found, tuple) else _first(found)
+
+    def reset(self) -> None:
+        """States that go on from call to call begin anew."""
+        if self._module is not None:
+            self._module.reset()
 
     def frozen(self) -> frozenset[str]:
         """The paths of parameters that training leaves alone."""
         return frozenset(path for path, p in self.parameters.items() if p.frozen or p.role == "state")
 
 
+def met_of(model: Any) -> Met | None:
+    """What a model was first given, by whichever network; None before it is built."""
+    with suppress(TypeError):
+        return _met.get(model)
+    return None
+
+
+def _first(output: Any) -> Any:
+    return output[0] if output.ndim else output
+
+
 def _is_whole(array: Any) -> bool:
     return str(array.dtype).removeprefix("torch.").startswith(("int", "uint"))
 
 
-def _kind(array: Any, dtype: str) -> str:
+def input_kind(array: Any, dtype: str) -> str:
+    """The dtype of the symbolic tensor that stands for an array: whole numbers stay whole, floats become the model's."""
     return "int64" if _is_whole(array) else dtype
 
 
@@ -298,5 +332,6 @@ def network_of(model: Any) -> Network:
     except TypeError:  # an object that cannot be referred to weakly: a network for this call
         return Network(model)
     if found is None:
-        found = _networks[model] = Network(model, hold=False)
+        same = _networks.get(original(model))  # dropout of a converted model draws as the original's does
+        found = _networks[model] = Network(model, hold=False, seed=None if same is None else same.seed)
     return found

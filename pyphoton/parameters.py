@@ -115,17 +115,34 @@ def obtain(
     """The layer's parameter. If it does not exist it begins with `value`, or is drawn: the same seed and path give the same numbers everywhere."""
     entry = _store.setdefault(layer, _Entry(shapes))
     if name not in entry.members:
-
-        def draw() -> Any:
-            random = np.random.default_rng([seed, zlib.crc32(path.encode())])
-            return initialisers.draw(param.init, random, param.shape, param.fans)
-
-        made = entry.members[name] = Parameter(path, draw, param.shape, dtype, param.role, value)
-        made.frozen = bool(_frozen_before_built.get(layer))
+        entry.members[name] = _made(layer, path, param, dtype, seed, value)
     found = entry.members[name]
     if found.value.dtype != dtype:
         raise ArgumentError(f"{path}", f"parameters of {found.value.dtype}", f"a model of {dtype}", "Build a new layer for another dtype.")
     return found
+
+
+def place(layer: Any, values: Mapping[str, Any], shapes: tuple[Shape, ...], dtype: str, path: str = "") -> None:
+    """Build a layer with copies of these numbers, for inputs of `shapes`. Errors: ShapeError, ArgumentError for other names; then nothing is built."""
+    params = layer.params(*shapes)
+    if set(params) != set(values):
+        raise ArgumentError(path or repr(layer), f"values for {', '.join(params)}", ", ".join(values))
+    for name, param in params.items():
+        if tuple(values[name].shape) != param.shape:
+            raise ShapeError(f"{path}.{name}", f"numbers of shape {param.shape}", str(tuple(values[name].shape)))
+    entry = _store[layer] = _Entry(shapes)
+    for name, param in params.items():
+        entry.members[name] = _made(layer, f"{path}.{name}" if path else name, param, dtype, 0, values[name])
+
+
+def _made(layer: Any, path: str, param: Any, dtype: str, seed: int, value: Any = None) -> Parameter:
+    def draw() -> Any:
+        random = np.random.default_rng([seed, zlib.crc32(path.encode())])
+        return initialisers.draw(param.init, random, param.shape, param.fans)
+
+    made = Parameter(path, draw, param.shape, dtype, param.role, value)
+    made.frozen = bool(_frozen_before_built.get(layer))
+    return made
 
 
 def check(layer: Any, shapes: tuple[Shape, ...]) -> None:

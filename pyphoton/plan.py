@@ -9,7 +9,7 @@ opaque function (op "python"), which only the engine that can call it accepts.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -26,6 +26,9 @@ from pyphoton.typing import Shape
 FORMAT = 1
 FUSED = frozenset({"relu", "tanh", "sigmoid", "softplus", "gelu", "swish", "selu"})
 """Activations that become part of the layer's step before them."""
+
+ALONE = frozenset({"python", "scan", "parameter"})
+"""Steps that no activation becomes part of."""
 
 VIEWS = frozenset({"getitem", "reshape", "flatten", "transpose"})
 """Operations that hand on the same numbers: labels stay labels."""
@@ -54,6 +57,9 @@ class Step:
     attrs: Mapping[str, Any] = field(default_factory=dict)
     activation: str = "identity"
     function: Callable[..., Any] | None = None
+    body: Plan | None = None
+    """What a scan does at each step. Its inputs: a step of each of the first `sequences` inputs (batch, steps, ...), the next `held`
+    ones as they are, and the states, which begin as the other inputs say. Its outputs: that of the step, and the next states."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +74,13 @@ class Plan:
     dtype: str = "float32"
     single: bool = True
 
+    def all_steps(self) -> Iterator[Step]:
+        """The steps, and those inside of steps."""
+        for step in self.steps:
+            yield step
+            if step.body is not None:
+                yield from step.body.all_steps()
+
     def to_json(self, indent: int | None = None) -> str:
         """The plan as text; equal plans give equal text."""
         return json.dumps(self.to_data(), indent=indent)
@@ -76,8 +89,10 @@ class Plan:
         """The plan as numbers, strings, lists and dictionaries."""
         steps = []
         for s in self.steps:
-            data = asdict(replace(s, function=None))
-            del data["function"]
+            data = asdict(replace(s, function=None, body=None))
+            del data["function"], data["body"]
+            if s.body is not None:
+                data["body"] = s.body.to_data()
             steps.append(data)
         params = {
             path: {"shape": p.shape, "role": p.role, "fans": p.fans, "init": _init_data(p.init)}
@@ -111,7 +126,7 @@ class Plan:
         steps = tuple(
             Step(
                 s["op"], s["path"], tuple(s["inputs"]), tuple(s["outputs"]), tuple(map(tuple, s["shapes"])),
-                s["params"], s["attrs"], s["activation"],
+                s["params"], s["attrs"], s["activation"], body=Plan._of(s["body"]) if "body" in s else None,
             )
             for s in data["steps"]
         )  # fmt: skip
@@ -120,9 +135,21 @@ class Plan:
         return Plan(inputs, constants, steps, tuple(data["outputs"]), params, data["dtype"], data["single"])
 
 
-def plan(graph: Graph, dtype: str = "float32", *, fuse: bool = True) -> Plan:
-    """Flatten a graph into a plan whose floats are `dtype`. `fuse=False` leaves each activation a step of its own."""
-    return _Planner(graph, dtype).plan(fuse)
+def plan(graph: Graph, dtype: str = "float32", *, fuse: bool = True, spread: bool = True) -> Plan:
+    """Flatten a graph into a plan whose floats are `dtype`.
+
+    `fuse=False` leaves each activation a step of its own, `spread=False` leaves in the bodies of scans what the model wrote there.
+    """
+    from pyphoton import scanning
+
+    made = _Planner(graph, dtype).plan()
+    return _finished(scanning.spread(made) if spread else made, fuse)
+
+
+def _finished(made: Plan, fuse: bool) -> Plan:
+    """The plan with activations where they belong; only the whole plan describes parameters."""
+    steps = tuple(s if s.body is None else replace(s, body=replace(_finished(s.body, fuse), params={})) for s in made.steps)
+    return replace(made, steps=_fuse(steps, made.outputs) if fuse else steps)
 
 
 def owners(graph: Graph) -> dict[str, tuple[Any, str, Param, tuple[Shape, ...]]]:
@@ -132,10 +159,12 @@ def owners(graph: Graph) -> dict[str, tuple[Any, str, Param, tuple[Shape, ...]]]
     """
     found: dict[str, tuple[Any, str, Param, tuple[Shape, ...]]] = {}
     for node in graph.nodes:
+        if node.body is not None:
+            found |= {path: owned for path, owned in owners(node.body).items() if path not in found}
         if node.layer is None:
             continue
         shapes = tuple(i.shape for i in node.inputs)
-        for name, param in node.layer.params(*shapes).items():
+        for name, param in _params(node).items():
             path = f"{node.path}.{name}" if node.path else name
             if path in found and found[path][2].shape != param.shape:
                 raise ShapeError(
@@ -146,6 +175,14 @@ def owners(graph: Graph) -> dict[str, tuple[Any, str, Param, tuple[Shape, ...]]]
     return found
 
 
+def _params(node: Node) -> Mapping[str, Param]:
+    """The parameters of a layer's node, by name."""
+    if node.layer is None:
+        return {}
+    found = node.layer.params(*(i.shape for i in node.inputs))
+    return {node.attrs["name"]: found[node.attrs["name"]]} if node.op == "parameter" else found
+
+
 class _Planner:
     def __init__(self, graph: Graph, dtype: str) -> None:
         self.graph, self.dtype = graph, dtype
@@ -153,12 +190,12 @@ class _Planner:
         self.constants: dict[int, Any] = {}
         self.count = 0
 
-    def plan(self, fuse: bool) -> Plan:
+    def plan(self) -> Plan:
         inputs = tuple(self._input(t) for t in self.graph.inputs)
         steps = tuple(self._step(n) for n in self.graph.nodes)
         outputs = tuple(self.ids[id(t)] for t in self.graph.outputs)
         params = {path: param for path, (_, _, param, _) in owners(self.graph).items()}
-        return Plan(inputs, self.constants, _fuse(steps, outputs) if fuse else steps, outputs, params, self.dtype, self.graph.single)
+        return Plan(inputs, self.constants, steps, outputs, params, self.dtype, self.graph.single)
 
     def _new(self, tensor: Any = None) -> int:
         number = self.count
@@ -182,6 +219,9 @@ class _Planner:
             places = [k for k, i in enumerate(node.inputs) if i is tensor]
             if not places:
                 continue
+            if node.body is not None and 0 in places:
+                found += _Planner(node.body, self.dtype)._uses(node.body.inputs[0])
+                continue
             if node.op not in VIEWS:
                 found += _uses(node, tensor, places)
                 continue
@@ -194,13 +234,17 @@ class _Planner:
         inputs = tuple(self._value(i) for i in node.inputs)
         outputs = tuple(self._new(t) for t in node.outputs)
         shapes = tuple(t.shape for t in node.outputs)
+        if node.body is not None:
+            body = _Planner(node.body, self.dtype).plan()
+            return Step(node.op, node.path, inputs, outputs, shapes, {path: path for path in body.params}, node.attrs, body=body)
         if node.layer is None:
             attrs = {k: self.dtype if k == "dtype" and str(v).startswith("float") else v for k, v in node.attrs.items()}
             return Step(node.op, node.path, inputs, outputs, shapes, {}, attrs, function=node.function)
         into = tuple(i.shape for i in node.inputs)
         prefix = f"{node.path}." if node.path else ""
-        params = {name: prefix + name for name in node.layer.params(*into)}
-        return Step(node.op, node.path, inputs, outputs, shapes, params, node.layer.attrs(*into))
+        params = {name: prefix + name for name in _params(node)}
+        attrs = node.attrs if node.op == "parameter" else node.layer.attrs(*into)
+        return Step(node.op, node.path, inputs, outputs, shapes, params, attrs, function=node.function)
 
     def _value(self, value: Any) -> int:
         if isinstance(value, Tensor):
@@ -247,7 +291,7 @@ def _fuse(steps: tuple[Step, ...], outputs: tuple[int, ...]) -> tuple[Step, ...]
             result[source] = replace(result[source], outputs=step.outputs, activation=step.op)
             made[step.outputs[0]] = source
             continue
-        if len(step.outputs) == 1 and step.op not in ops.OPS and step.op != "python":
+        if len(step.outputs) == 1 and step.op not in ops.OPS and step.op not in ALONE:
             made[step.outputs[0]] = len(result)
         if step.op == "max_pool" and activation == "relu":
             result[source] = replace(result[source], activation="identity")

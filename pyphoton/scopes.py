@@ -26,13 +26,29 @@ class Scope:
 
 
 @dataclass
+class Call:
+    """One call in a trace that somebody follows: of a layer, a function or (by its name) a primitive operation.
+
+    `inside` is the layer or function that made it, `depth` how deep that nests; `outputs` is None for a call that failed.
+    """
+
+    owner: Any
+    path: str
+    inside: Any
+    depth: int
+    inputs: tuple[Any, ...]
+    outputs: Any = None
+
+
+@dataclass
 class Tracing:
-    """One trace: the scopes that are open, and the paths given so far."""
+    """One trace: the scopes that are open, and the paths given so far. `calls` is filled where it is a list."""
 
     scopes: list[Scope]
     paths: dict[int, str] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
     alive: list[Any] = field(default_factory=list)
+    calls: list[Call] | None = None
 
     def name(self, owner: Any, path: str) -> None:
         """Give a layer or function its path; it is kept alive, so that its identity is not reused."""
@@ -85,6 +101,18 @@ def scope(owner: Any) -> Iterator[str]:
         yield path
     finally:
         state.scopes.pop()
+
+
+def followed(owner: Any, inputs: tuple[Any, ...]) -> Call | None:
+    """A new entry of the trace's list of calls; None when nobody follows it."""
+    state = tracing.get()
+    if state is None or state.calls is None:
+        return None
+    inner = state.scopes[-1]
+    nested = inner.owner is owner
+    call = Call(owner, inner.path, state.scopes[-2].owner if nested else inner.owner, len(state.scopes) - (2 if nested else 1), inputs)
+    state.calls.append(call)
+    return call
 
 
 def _new_path(state: Tracing, owner: Any) -> str:

@@ -22,7 +22,7 @@ from pyphoton.typing import Shape, show
 from pyphoton.workout import Workout
 
 CHANNELS = frozenset({"conv", "conv_transpose", "batch_norm", "max_pool", "avg_pool", "adaptive_max_pool", "adaptive_avg_pool"})
-FEATURES = frozenset({"dense", "embedding", "rnn", "lstm", "gru"})
+FEATURES = frozenset({"dense", "embedding", "rnn", "lstm", "gru", "scan"})
 """Steps whose units are the channels on axis 1, and those whose units are the features on the last axis."""
 
 SHARES = frozenset({"zeros", "dead"})
@@ -145,7 +145,7 @@ def activation_statistics(model_or_workout: Any, x: Any) -> Statistics:
 def _groups(made: Plan) -> list[tuple[Step, Step]]:
     """(first, last) step of each layer: one of its own kind with its activation, or the operations of one function."""
     groups: list[tuple[Step, Step]] = []
-    for step in made.steps:
+    for step in (s for s in made.steps if s.op != "parameter"):
         first = groups[-1][0] if groups else None
         activation = first is not None and step.op in OPS and step.path.startswith(f"{first.path}.") and first.op not in OPS
         same = first is not None and step.op in OPS and step.path == first.path and first.op in OPS

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from pyphoton.costs import costs
+from pyphoton.costs import Cost, costs
 from pyphoton.errors import ArgumentError, NotBuilt
 from pyphoton.graph import root_path
 from pyphoton.layers.base import Layer
 from pyphoton.network import Network, network_of
+from pyphoton.one_sample import declared
+from pyphoton.ops import OPS
 from pyphoton.plan import Plan
 from pyphoton.scopes import children
 from pyphoton.typing import Shape, show
@@ -89,18 +91,12 @@ def summary(model: Any, input_shape: Any = None) -> Summary:
     """The layers of a model or workout: output shapes, parameters, multiply-adds; memory and work in total.
 
     `input_shape` is the shape of one sample, without the batch axis, or a tuple of such shapes for several inputs; it is
-    needed when the model has not met data yet, and builds it. Errors: NotBuilt without it; ShapeError.
+    needed when the model has not met data yet and does not begin with an Input, and builds it. Errors: NotBuilt without it; ShapeError.
     """
     network = model.network if isinstance(model, Workout) else network_of(model)
     made = forward_plan(network, input_shape)
-    found, spent = layer_names(network.model), costs(made)
-    seen: set[str] = set()
-    rows = []
-    for step, cost in zip(made.steps, spent, strict=True):
-        new = [p for p in step.params.values() if p not in seen]
-        seen |= set(new)
-        size = sum(math.prod(made.params[p].shape) for p in new)
-        rows.append(Row(step.path, found.get(step.path, step.op), step.shapes[0], size, cost.multiply_adds))
+    spent = costs(made)
+    rows = _rows(made, spent, layer_names(network.model))
     owned = [network.parameters[p] for p in made.params]
     return Summary(
         tuple(rows),
@@ -113,17 +109,40 @@ def summary(model: Any, input_shape: Any = None) -> Summary:
     )
 
 
+def _rows(made: Plan, spent: Sequence[Cost], names: Mapping[str, str]) -> list[Row]:
+    """A row for each step. A net's own arrays count where they are used, and what a net does with them is one row."""
+    rows: list[Row] = []
+    seen: set[str] = set()
+    waiting: list[Row] = []
+    for step, cost in zip(made.steps, spent, strict=True):
+        new = [p for p in step.params.values() if p not in seen]
+        seen |= set(new)
+        row = Row(step.path, names.get(step.path, step.op), step.shapes[0], sum(math.prod(made.params[p].shape) for p in new), cost.multiply_adds)
+        if step.op == "parameter":
+            waiting.append(row)
+            continue
+        mine = [w for w in waiting if step.path in ("", w.path) or w.path.startswith(f"{step.path}.")]
+        waiting = [w for w in waiting if w not in mine]
+        row = replace(row, parameters=row.parameters + sum(w.parameters for w in mine))
+        if mine and rows and rows[-1].path == step.path and step.op in OPS:
+            rows[-1] = replace(row, parameters=rows[-1].parameters + row.parameters, multiply_adds=rows[-1].multiply_adds + row.multiply_adds)
+        else:
+            rows.append(row)
+    return rows + waiting
+
+
 def forward_plan(network: Network, input_shape: Any) -> Plan:
-    """The plan of a network's model for the inputs that it met, or for `input_shape`. Errors: NotBuilt, ArgumentError, ShapeError."""
+    """The plan of a network's model, as it is written, for the inputs that it met or declares, or for `input_shape`. Errors: NotBuilt, ArgumentError, ShapeError."""
     if input_shape is None:
-        shapes: list[Shape] = list(network.met.shapes) if network.met else []
+        said = declared(network.model)
+        shapes: list[Shape] = list(network.met.shapes) if network.met else [] if said is None or None in said else [said]
         if not shapes:
             raise NotBuilt("summary", hint="The model has met no data yet: give input_shape=, the shape of one sample.")
     else:
         many = isinstance(input_shape, tuple | list) and any(isinstance(s, tuple | list) for s in input_shape)
         shapes = [_shape(s) for s in input_shape] if many else [_shape(input_shape)]
     arrays = tuple(np.broadcast_to(np.float32(0), (1, *(n or 1 for n in s))) for s in shapes)
-    return network.forward_plan(arrays, len(arrays) > 1)
+    return network.written_plan(arrays, len(arrays) > 1)
 
 
 def _shape(given: Any) -> Shape:

@@ -14,10 +14,11 @@ import numpy as np
 
 from pyphoton import ops
 from pyphoton.errors import ShapeError, TraceError
-from pyphoton.scopes import where, where_path
+from pyphoton.scopes import followed, where, where_path
 from pyphoton.typing import Shape, show
 
 if TYPE_CHECKING:
+    from pyphoton.graph import Graph
     from pyphoton.layers.base import Layer
 
 _clock = itertools.count()
@@ -35,6 +36,7 @@ class Node:
     path: str = ""
     layer: Layer | None = None
     function: Callable[..., Any] | None = None
+    body: Graph | None = None
     outputs: tuple[Tensor, ...] = ()
     time: int = field(default_factory=lambda: next(_clock))
 
@@ -216,6 +218,7 @@ def apply(op: str, *inputs: Any, **attrs: Any) -> Any:
         return rule.numpy(*inputs, **attrs)
     known = tuple(i if isinstance(i, Tensor | bool | int | float) else _constant(i) for i in inputs)
     known = _promoted(rule, known)
+    entry = followed(op, known)
     try:
         shape = rule.infer(*(i.shape if isinstance(i, Tensor | np.ndarray) else () for i in known), **attrs)
     except ShapeError as error:
@@ -223,6 +226,8 @@ def apply(op: str, *inputs: Any, **attrs: Any) -> Any:
         raise ShapeError(f"{place} {error.where}".strip(), error.expected, error.received, error.hint) from None
     node = Node(op, known, attrs, path=where_path())
     node.outputs = (Tensor(shape, _dtype(rule, known, attrs), node),)
+    if entry is not None:
+        entry.outputs = node.outputs[0]
     return node.outputs[0]
 
 

@@ -1,8 +1,10 @@
 # Flux's convolutions (NNlib) as an engine: `PyPhoton.engine!("flux")`. `flipkernel=true` is what does NOT turn the kernel round
 # in NNlib, so that this is Flux's CrossCor and torch's Conv; the tests hold the core's own engine to it.
+#
+# And models of Flux over PyPhoton's memory (flux_build.jl), and as data for PyPhoton (flux_read.jl).
 module PyPhotonFluxExt
 
-using Flux: NNlib
+using Flux: Flux, NNlib
 using PyPhoton: PyPhoton, Geometry
 
 struct FluxEngine end
@@ -24,6 +26,15 @@ function PyPhoton.convolve_kernel!(::FluxEngine, dw::Array{T}, x::Array{T}, dy::
     return dw
 end
 
-__init__() = (PyPhoton.ENGINES["flux"] = FluxEngine(); nothing)
+include("flux_names.jl")
+include("flux_build.jl")
+include("flux_read.jl")
+
+function __init__()
+    PyPhoton.ENGINES["flux"] = FluxEngine()
+    PyPhoton.CALLS["flux_build"] = d -> PyPhoton.keep!(build(PyPhoton.dict(d, "model"), Dict{String,Any}()))
+    PyPhoton.CALLS["flux_read"] = d -> describe(PyPhoton.held(d, "model"))
+    return nothing
+end
 
 end

@@ -117,6 +117,7 @@ addresses() = Dict{String,Any}(
 function __init__()
     PyPhoton.CALLS["exchange"] = _ -> addresses()
     PyPhoton.CALLS["load_cuda"] = _ -> (Base.require(Main, :CUDA); nothing)
+    PyPhoton.CALLS["load_flux"] = _ -> (Base.require(Main, :Flux); nothing)
     return nothing
 end
 

@@ -70,15 +70,33 @@ function plan_in(about, name)
     data = dict(about, "plans")[name]
     data === nothing && return nothing
     plan = read_plan(json(data))
+    check_plan(plan, name, plan.parameters)
+    return plan
+end
+
+"""Errors: PlanError unless all numbers of values, in the bodies of scans too, are the plan's own."""
+function check_plan(plan::Plan, name, parameters)
     most = 4 * (length(plan.inputs) + length(plan.constants) + length(plan.steps)) + 1000
     used = vcat(plan.outputs, (s.inputs for s in plan.steps)...)
     plan.count <= most && all(id -> 1 <= id <= plan.count, used) && all(s -> s.output >= 1, plan.steps) && all(i -> i.id >= 1, plan.inputs) &&
         all(c -> c.first >= 1, plan.constants) || throw(PlanError("the $name plan has values of other numbers than its own"))
     for s in plan.steps
-        check_recurrent(plan, s)
+        check_recurrent(parameters, s)
         check_windows(s)
+        check_scan(s, name, parameters)
     end
-    return plan
+    return nothing
+end
+
+"""A scan has a body, and as many inputs as that wants."""
+function check_scan(s::PlanStep, name, parameters)
+    s.op == "scan" || s.body === nothing || throw(PlanError("$(s.path) $(s.op): a body"))
+    s.op == "scan" || return nothing
+    counts = [get(s.attrs, key, nothing) for key in ("steps", "sequences", "held")]
+    good = s.body isa Plan && all(n -> n isa Int && 0 <= n < 2^20, counts) && counts[1] > 0 && all(key -> get(s.attrs, key, nothing) isa Bool, ("carried", "backwards"))
+    states = good ? length(s.body.inputs) - counts[2] - counts[3] : -1
+    good && states >= 0 && length(s.body.inputs) == length(s.inputs) >= 1 && length(s.body.outputs) == states + 1 || throw(PlanError("$(s.path) scan: inputs and outputs that do not fit its body"))
+    check_plan(s.body, name, parameters)
 end
 
 """Windows move forwards and are not empty; nothing is taken away around them."""
@@ -93,11 +111,12 @@ leaves(value) = value isa AbstractVector ? Iterators.flatten(map(leaves, value))
 const GATES = Dict("rnn" => 1, "lstm" => 4, "gru" => 3)
 
 """The loops over states trust `hidden`: it has to be what the parameters say."""
-function check_recurrent(plan::Plan, s::PlanStep)
+function check_recurrent(parameters, s::PlanStep)
     haskey(GATES, s.op) || return nothing
     rows = GATES[s.op] * whole(s.attrs, "hidden")
-    shapes = Dict(p.path => p.shape for p in plan.parameters)
+    shapes = Dict(p.path => p.shape for p in parameters)
     for (name, path) in s.params
+        haskey(shapes, path) || throw(PlanError("no parameter $path is described"))
         shape = shapes[path]
         good = shape[end] == rows && (!startswith(name, "recurrent") || shape[1] * GATES[s.op] == rows)
         good || throw(PlanError("$path of shape $shape does not fit hidden $(s.attrs["hidden"])"))

@@ -59,7 +59,7 @@ function call_open_module(d)
 end
 
 function call_run(d)
-    p = run!(module_of(d), whole(d, "plan"), foreign(list(d, "arrays")), d["training"]::Bool)
+    p = run!(module_of(d), whole(d, "plan"), foreign(list(d, "arrays")), d["training"]::Bool, get(d, "carried", false)::Bool)
     return shown(Any[p.registers[number] for number in p.plan.outputs])
 end
 
@@ -84,16 +84,20 @@ rates_of(d, data::Epoch) = get(d, "rates", nothing) === nothing ? nothing : fore
 """One batch of a stream. `begins`: the first of its epoch."""
 function call_step(d)
     s = session_of(d)
-    d["begins"]::Bool && empty!(s.gathered)
+    if d["begins"]::Bool
+        empty!(s.gathered)
+        empty!(s.carry)
+    end
     s.rate = d["rate"] === nothing ? s.rule.lr : Float64(d["rate"]::Union{Int,Float64})
     p = program(s.owner, whole(d, "plan"))
     numbers = zeros(length(p.plan.outputs))
     activate!(s)
+    s.owner.mode.carry = s.carry
     try
         done = one_step!(s, p, foreign(list(d, "arrays")), whole(d, "samples"), d["train"]::Bool, d["finite"]::Bool, numbers)
         return Dict{String,Any}("values" => numbers, "failed" => !done)
     finally
-        s.owner.mode.training = false
+        s.owner.mode.training, s.owner.mode.carry = false, nothing
     end
 end
 
@@ -111,6 +115,7 @@ const CALLS = Dict{String,Any}(
     "add_plan" => d -> add_program!(module_of(d), read_plan(text(d, "plan"))),
     "drop_plan" => d -> drop_program!(module_of(d), whole(d, "plan")),
     "run" => call_run,
+    "reset" => d -> (empty!(module_of(d).carry); nothing),
     "open_session" => call_open_session,
     "epoch" => call_epoch,
     "step" => call_step,

@@ -78,8 +78,12 @@ function gather_walk!(y::Vector{T}, x::Vector{T}, lengths, strides, offset::Int=
     ns, ss = joined(lengths, strides)
     n, s = ns[1], ss[1]
     each_line(ns, ss, offset) do place, start
-        @inbounds @simd for i in 1:n
-            y[place+i] = x[start+(i-1)*s+1]
+        if s == 1
+            copyto!(y, place + 1, x, start + 1, n)
+        else
+            @inbounds @simd for i in 1:n
+                y[place+i] = x[start+(i-1)*s+1]
+            end
         end
     end
     return y
@@ -91,8 +95,14 @@ function scatter_walk!(x::Vector{T}, y::Vector{T}, lengths, strides, offset::Int
     ns, ss = joined(lengths, strides)
     n, s = ns[1], ss[1]
     each_line(ns, ss, offset) do place, start
-        @inbounds for i in 1:n
-            x[start+(i-1)*s+1] += y[place+i]
+        if s == 1
+            @inbounds @simd ivdep for i in 1:n
+                x[start+i] += y[place+i]
+            end
+        else
+            @inbounds for i in 1:n
+                x[start+(i-1)*s+1] += y[place+i]
+            end
         end
     end
     return x

@@ -15,6 +15,10 @@ space_order(values) = Tuple(Int(v) for v in Iterators.reverse(values))
 """Pairs (before, after) of space axes as the flat tuple (before, after, before, after ...) in Julia's order."""
 flat_padding(pairs) = Tuple(Int(n) for pair in Iterators.reverse(pairs) for n in pair)
 
+"""And such a tuple, or one with a number for both sides of each axis, as Python's pairs; numbers of space axes in Python's order."""
+python_padding(flat::Tuple, rank::Int) = Any[length(flat) == rank ? Any[flat[i], flat[i]] : Any[flat[2i-1], flat[2i]] for i in rank:-1:1]
+python_order(values::Tuple) = Any[v for v in Iterators.reverse(values)]
+
 """The Julia dimension of a Python axis (from 0, negative from the end) of an array with `rank` axes."""
 dimension(axis::Integer, rank::Integer) = rank - mod(axis, rank)
 
@@ -108,6 +112,33 @@ end
 
 """And back."""
 batch_major!(y::Array{T,3}, x::Array{T,3}) where {T} = time_major!(y, x)
+
+"""
+Step `k` (from 1) of (features..., steps, batch), an array of its own (`old`, if that fits); the same written. Where there is a start of a state, (features...), it stands for every
+sample of a batch, and a gradient of all of them is one of it.
+"""
+function step_of(x::Array{T,N}, k::Int, old=nothing) where {T,N}
+    size_ = (size(x)[1:N-2]..., size(x, N))
+    y = old isa Array{T,N-1} && size(old) == size_ ? old : Array{T,N-1}(undef, size_)
+    return move_step!(y, x, k, (to, from, i, j) -> (to[i] = from[j]))
+end
+put_step!(y::Array{T,N}, k::Int, x::Array{T,M}) where {T,N,M} = (move_step!(x, y, k, (from, to, i, j) -> (to[j] = from[i])); y)
+
+function move_step!(one::Array{T}, all::Array{T,N}, k::Int, move::F) where {T,N,F}
+    f, s, n = prod(size(all)[1:N-2]; init=1), size(all, N - 1), size(all, N)
+    for b in 1:n
+        from = ((b - 1) * s + k - 1) * f
+        @inbounds @simd ivdep for i in 1:f
+            move(one, all, (b - 1) * f + i, from + i)
+        end
+    end
+    return one
+end
+
+steps_of(x::Array, steps::Int, batch::Int) = (size(x)[1:ndims(x)-1]..., steps, batch)
+repeated(start::Array, batch::Int) = repeat(reshape(start, (size(start)..., 1)); outer=(ntuple(_ -> 1, ndims(start))..., batch))
+summed(d::Array{T,N}) where {T,N} = dropdims(sum(d; dims=N); dims=N)
+batch_of(x::Array) = size(x, ndims(x))
 
 """Nested lists of Python numbers as an array."""
 function nested_array(::Type{T}, value) where {T}

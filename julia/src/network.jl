@@ -5,11 +5,12 @@ mutable struct ModuleHandle
     const weights::Dict{String,Any}
     const programs::Vector{Any}
     const mode::Mode
+    const carry::Dict{String,Vector{Any}}
     active::Any
     version::Int
 end
 
-ModuleHandle(weights, seed::Integer) = ModuleHandle(weights, [], Mode(seed), nothing, 0)
+ModuleHandle(weights, seed::Integer) = ModuleHandle(weights, [], Mode(seed), Dict{String,Vector{Any}}(), nothing, 0)
 
 """Lower a plan; its number."""
 function add_program!(m::ModuleHandle, plan::Plan)
@@ -19,7 +20,7 @@ end
 
 function lowered(::Type{T}, plan::Plan, weights) where {T}
     own = Dict{String,Weight{T}}()
-    for s in plan.steps, path in values(s.params)
+    for s in plan.steps, path in values(s.params)  # those of a body are among them
         w = get(weights, path, nothing)
         w === nothing && continue
         w isa Weight{T} || throw(PlanError("parameter $path is $(eltype(w.values)), the plan is $T"))
@@ -37,13 +38,13 @@ end
 drop_program!(m::ModuleHandle, number::Integer) = (m.programs[number] = nothing; nothing)
 
 """Run a plan; its outputs are in the program's registers until it runs again."""
-function run!(m::ModuleHandle, number::Integer, arrays::Vector{Any}, training::Bool=false)
+function run!(m::ModuleHandle, number::Integer, arrays::Vector{Any}, training::Bool=false, carried::Bool=false)
     p = program(m, number)
-    m.mode.training = training
+    m.mode.training, m.mode.carry = training, carried ? m.carry : nothing
     try
         forward!(p, m.mode, arrays)
     finally
-        m.mode.training = false
+        m.mode.training, m.mode.carry = false, nothing
     end
     return p
 end
@@ -62,12 +63,13 @@ mutable struct Session
     const frozen::Set{String}
     const slots::Dict{String,Any}
     const gathered::Gathered
+    const carry::Dict{String,Vector{Any}}
     steps::Int
     rate::Float64
     failed::Vector{Any}
 end
 
-Session(m::ModuleHandle, rule::Optimiser, frozen) = Session(m, rule, Set{String}(frozen), Dict{String,Any}(), Gathered(), 0, rule.lr, [])
+Session(m::ModuleHandle, rule::Optimiser, frozen) = Session(m, rule, Set{String}(frozen), Dict{String,Any}(), Gathered(), Dict{String,Vector{Any}}(), 0, rule.lr, [])
 
 """Make this session the one whose weights are trained."""
 function activate!(s::Session)

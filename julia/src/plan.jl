@@ -15,6 +15,7 @@ struct PlanStep
     params::Dict{String,String}
     attrs::Dict{String,Any}
     activation::String
+    body::Any
 end
 
 struct PlanParameter
@@ -45,8 +46,9 @@ wholes(values_) = Int[v::Int for v in values_::Vector{Any}]
 positions(values_) = Int[position(v::Int) for v in values_::Vector{Any}]
 
 """    read_plan(json) -> Plan"""
-function read_plan(source::AbstractString)
-    data = parse_json(source)
+read_plan(source::AbstractString) = plan_of(parse_json(source))
+
+function plan_of(data)
     data isa Dict{String,Any} && get(data, "format", nothing) === 1 || throw(PlanError("expected a plan of format 1"))
     T = element_type(text(data, "dtype"))
     T <: Union{Float32,Float64} || throw(PlanError("a plan's floats are float32 or float64, received $(text(data, "dtype"))"))
@@ -81,5 +83,5 @@ function read_step(s::Dict{String,Any})
         params[name] = path::String
     end
     rank = length(shapes[1]::Vector{Any})
-    return PlanStep(text(s, "op"), text(s, "path"), positions(s["inputs"]), position(outputs[1]::Int), rank, params, dict(s, "attrs"), text(s, "activation"))
+    return PlanStep(text(s, "op"), text(s, "path"), positions(s["inputs"]), position(outputs[1]::Int), rank, params, dict(s, "attrs"), text(s, "activation"), haskey(s, "body") ? plan_of(dict(s, "body")) : nothing)
 end

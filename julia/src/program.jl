@@ -28,6 +28,7 @@ mutable struct Program{T}
     const registers::Vector{Any}
     const tapes::Vector{Any}
     const slopes::Vector{Any}
+    const owned::Vector{Bool}  # slopes that nobody else refers to: what comes is added in place
     const weights::Vector{Weight{T}}
     const needed::Vector{Bool}
     by_weights::Route
@@ -43,7 +44,8 @@ supported() = sort!(collect(keys(BUILDERS)))
 """Whether gradients go through an op."""
 differentiable(op) = true
 
-function Program{T}(plan::Plan, parameters::Dict{String,Weight{T}}) where {T}
+"""`whole`: gradients flow from all outputs, not from the first (the loss) alone."""
+function Program{T}(plan::Plan, parameters::Dict{String,Weight{T}}; whole::Bool=false) where {T}
     registers = Vector{Any}(nothing, plan.count)
     steps = Step[]
     for s in plan.steps
@@ -53,9 +55,9 @@ function Program{T}(plan::Plan, parameters::Dict{String,Weight{T}}) where {T}
         registers[number] = value
     end
     weights = unique(Weight{T}[w for s in steps for w in s.weights])
-    needed = ancestors(steps, plan.outputs)
+    needed = ancestors(steps, whole ? plan.outputs : plan.outputs[1:min(1, end)])
     count = length(registers)
-    return Program{T}(plan, steps, registers, Vector{Any}(nothing, length(steps)), Vector{Any}(nothing, count), weights, needed, Route([], -1), Route([], -1))
+    return Program{T}(plan, steps, registers, Vector{Any}(nothing, length(steps)), Vector{Any}(nothing, count), fill(false, count), weights, needed, Route([], -1), Route([], -1))
 end
 
 function lower!(steps, registers, ::Type{T}, s::PlanStep, parameters) where {T}
@@ -75,9 +77,9 @@ function lower!(steps, registers, ::Type{T}, s::PlanStep, parameters) where {T}
     return nothing
 end
 
-"""Which steps the first output depends on."""
+"""Which steps these outputs depend on."""
 function ancestors(steps, outputs)
-    found, wanted = fill(false, length(steps)), Set(outputs[1:min(1, end)])
+    found, wanted = fill(false, length(steps)), Set(outputs)
     for k in length(steps):-1:1
         if steps[k].output in wanted
             found[k] = true
@@ -122,7 +124,14 @@ end
 function route!(p::Program, version::Int, inputs::Bool=false)
     old = inputs ? p.by_inputs : p.by_weights
     old.version == version && return old
-    flows = Set(inputs ? [i.id for i in p.plan.inputs if startswith(i.dtype, "float")] : Int[])
+    found = route_from(p, Int[i.id for i in p.plan.inputs if inputs && startswith(i.dtype, "float")], version)
+    inputs ? (p.by_inputs = found) : (p.by_weights = found)
+    return found
+end
+
+"""The route to the trained weights and to these values."""
+function route_from(p::Program, values::Vector{Int}, version::Int=0)
+    flows = Set(values)
     steps = Tuple{Int,Int}[]
     for (k, s) in enumerate(p.steps)
         p.needed[k] && differentiable(s.op) || continue
@@ -131,9 +140,7 @@ function route!(p::Program, version::Int, inputs::Bool=false)
         push!(flows, s.output)
         push!(steps, (k, want))
     end
-    found = Route(reverse!(steps), version)
-    inputs ? (p.by_inputs = found) : (p.by_weights = found)
-    return found
+    return Route(reverse!(steps), version)
 end
 
 """Gradients of the first output, into the weights' memory and `p.slopes`."""
@@ -145,6 +152,12 @@ function backward!(p::Program{T}, route::Route) where {T}
     isempty(p.plan.outputs) && return nothing
     first_output = p.plan.outputs[1]
     p.slopes[first_output] = ones_like(T, p.registers[first_output])
+    descend!(p, route)
+end
+
+"""From the gradients that `p.slopes` holds, along a route."""
+function descend!(p::Program, route::Route)
+    fill!(p.owned, false)
     k = 0
     try
         for (j, want) in route.steps
@@ -152,8 +165,13 @@ function backward!(p::Program{T}, route::Route) where {T}
             s = p.steps[k]
             dy = p.slopes[s.output]
             dy === nothing && continue
+            if s.op isa Index && p.owned[s.inputs[1]]
+                dynamic(add_part!)(p.slopes[s.inputs[1]], p.tapes[k], dy)
+                continue
+            end
             found = backward(s.op, p.tapes[k], dy, want)::Tuple
-            want == 0 || collect_slopes!(p.slopes, s.inputs, found, want)
+            want == 0 || collect_slopes!(p, s.inputs, found, want)
+            s.op isa Index && (p.owned[s.inputs[1]] = true)
         end
     catch error
         relabel(error, p.steps[k])
@@ -163,13 +181,23 @@ end
 
 ones_like(::Type{T}, x::Array) where {T} = fill!(similar(x, T), one(T))
 
-function collect_slopes!(slopes, inputs, found::Tuple, want::Int)
+function collect_slopes!(p::Program, inputs, found::Tuple, want::Int)
     for i in eachindex(inputs)
         (want >> (i - 1)) & 1 == 1 || continue
-        old = slopes[inputs[i]]
-        slopes[inputs[i]] = old === nothing ? found[i] : old + found[i]
+        id = inputs[i]
+        old = p.slopes[id]
+        if old === nothing
+            p.slopes[id] = found[i]
+        elseif p.owned[id]
+            dynamic(add!)(old, found[i])
+        else
+            p.slopes[id], p.owned[id] = old + found[i], true
+        end
     end
 end
+
+"""a += b, for arrays of one size."""
+add!(a::Array{T}, b::Array{T}) where {T} = (map_into!(+, vec(a), vec(a), vec(b)); a)
 
 wanted(want::Int, k::Int) = (want >> (k - 1)) & 1 == 1
 

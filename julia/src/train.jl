@@ -88,12 +88,14 @@ function run_epoch!(s::Session, p::Program, e::Epoch, train::Bool, finite::Bool,
     check(e)
     rates === nothing || length(rates) == cld(e.samples, e.batch) || throw(PlanError("$(length(rates)) learning rates"))
     empty!(s.gathered)
+    empty!(s.carry)
     parts, taken = Any[dynamic(Samples)(a) for a in e.arrays], Vector{Any}(undef, length(e.arrays))
     count = cld(e.samples, e.batch)
     values, counts = Matrix{Float64}(undef, length(p.plan.outputs), count), Vector{Int64}(undef, count)
     numbers = zeros(length(p.plan.outputs))
     done, failed, stopped, allocated = 0, 0, false, Base.gc_bytes()
     mode = activate!(s).mode
+    e.order === nothing && (mode.carry = s.carry)  # shuffled samples have nothing to do with each other
     try
         while done < count && !stopped
             from = done * e.batch
@@ -114,7 +116,7 @@ function run_epoch!(s::Session, p::Program, e::Epoch, train::Bool, finite::Bool,
         end
         failed == 0 && apply_gathered!(s)
     finally
-        mode.training = false
+        mode.training, mode.carry = false, nothing
     end
     return EpochReport(done == count ? values : values[:, 1:done], resize!(counts, done), failed, stopped)
 end

@@ -13,6 +13,11 @@ let x = collect(reshape(1.0:24.0, 4, 3, 2)), z = similar(x, 4, 2, 3)
     @test P.batch_major!(similar(x), z) == x
 end
 @test P.nested_array(Float64, Any[Any[1, 2, 3], Any[4, 5, 6]]) == [1 4; 2 5; 3 6]
+# Pads of Flux, a number for both sides of an axis or two, as Python's pairs: space axes turn round, sides do not.
+@test P.python_padding((1, 0), 2) == [[0, 0], [1, 1]]
+@test P.python_padding((1, 2, 3, 4), 2) == [[3, 4], [1, 2]]
+@test P.python_order((1, 2, 3)) == [3, 2, 1]
+
 let x = Float32[1 2; 3 4], y = P.foreign(P.described(x))
     @test pointer(x) == pointer(y) && x == y
     y[1] = 9

@@ -90,7 +90,7 @@ _said: set[str] = set()
 
 def check_supported(backend: Backend, plan: Plan) -> None:
     """Errors: Unsupported, naming the step that the backend has no meaning for."""
-    for step in plan.steps:
+    for step in plan.all_steps():
         if step.op not in backend.supports:
             able = [b.name for b in backends().values() if step.op in b.supports]
             hint = f"Use backend={' or '.join(map(repr, able))}." if able else "No backend can run it."

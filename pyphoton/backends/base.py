@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, ClassVar, Protocol, TypeAlias
 
 from pyphoton.optimisers import Optimiser
 from pyphoton.plan import Plan
@@ -30,6 +30,11 @@ class Whole:
         """The number of minibatches."""
         return -(-self.samples // self.batch_size)
 
+    @property
+    def in_order(self) -> bool:
+        """Whether states go on from minibatch to minibatch: not where samples are shuffled."""
+        return self.order is None
+
 
 @dataclass(frozen=True)
 class Stream:
@@ -40,6 +45,7 @@ class Stream:
 
     batches: Iterable[tuple[Plan, tuple[Array, ...], int]]
     count: int | None = None
+    in_order: ClassVar[bool] = True
 
 
 Batches: TypeAlias = Whole | Stream
@@ -97,8 +103,12 @@ class Session(Protocol):
 class Module(Protocol):
     """Parameters on a device, and the plans that use them."""
 
-    def run(self, plan: Plan, arrays: tuple[Array, ...], *, training: bool = False) -> tuple[Array, ...]:
-        """The plan's outputs, as NumPy arrays."""
+    def run(self, plan: Plan, arrays: tuple[Array, ...], *, training: bool = False, carried: bool = False) -> tuple[Array, ...]:
+        """The plan's outputs, as NumPy arrays. `carried`: states of scans go on from the last such call of the same batch size."""
+        ...
+
+    def reset(self) -> None:
+        """Such states begin anew."""
         ...
 
     def read(self) -> dict[str, Array]:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from pyphoton.conformance.case import Case, Numbers, floats, whole
 from pyphoton.conformance.layer_cases import LAYERS
+from pyphoton.conformance.net_cases import NETS
 from pyphoton.conformance.primitive_cases import PRIMITIVES
 from pyphoton.optimisers import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, Momentum, Nesterov, Optimiser, Rmsprop
 
-CASES: dict[str, Case] = {case.name: case for case in (*LAYERS, *PRIMITIVES)}
+CASES: dict[str, Case] = {case.name: case for case in (*LAYERS, *PRIMITIVES, *NETS)}
 """All cases by name."""
 
 OPTIMISERS: dict[str, Optimiser] = {

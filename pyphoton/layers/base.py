@@ -38,8 +38,8 @@ class Layer(Description):
     ...     def forward(self, x):
     ...         return self.dense(x) + x
 
-    Called on a symbolic tensor a layer adds itself to the graph. Called on an array it computes with its current
-    parameters, which are made when the first array (or the first fit_) shows the shape of the input.
+    Called on a symbolic tensor a layer adds itself to the graph. Called on an array, a batch or one sample as in `predict`,
+    it computes with its current parameters, which are made when the first array (or the first fit_) shows the input's shape.
     """
 
     name: str | None = None
@@ -56,6 +56,10 @@ class Layer(Description):
         flat = [t for i in inputs for t in (i if isinstance(i, tuple | list) else (i,))]
         if any(isinstance(t, Tensor) for t in flat):
             return graph.call(self, *inputs)
+        return self.on_arrays(*inputs)
+
+    def on_arrays(self, *inputs: Any) -> Any:
+        """The layer on arrays: computed by the engine that is found first."""
         from pyphoton.network import network_of
 
         return network_of(self)(*inputs)

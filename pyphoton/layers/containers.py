@@ -13,7 +13,7 @@ from pyphoton.errors import ArgumentError, ShapeError
 from pyphoton.layers.base import Layer
 from pyphoton.scopes import where
 from pyphoton.tensor import apply
-from pyphoton.typing import show
+from pyphoton.typing import Shape, show
 
 
 class _Members(Layer):
@@ -70,6 +70,9 @@ class Sequential(_Members):
     `len`, iteration, `model[0]` and slices (sharing weights) work; `add_(model, layer)` appends.
     Source: Photon's Sequential.
     """
+
+    starts_with: Shape | None = None
+    """The shape of one sample, where it is known from outside."""
 
     def forward(self, x: Any) -> Any:
         """The last member's output."""

@@ -56,11 +56,13 @@ class _Convolution(Layer):
     use_bias: bool = True
     initw: Any = initialisers.xavier
     initb: Any = initialisers.zeros
+    in_channels: int | None = None
     name: str | None = None
 
     def __post_init__(self) -> None:
         label = type(self).__name__
-        positive(self, channels=self.channels, groups=self.groups)
+        insisted = {} if self.in_channels is None else {"in_channels": self.in_channels}
+        positive(self, channels=self.channels, groups=self.groups, **insisted)
         if isinstance(self.padding, str) and self.padding not in ("same", "valid"):
             raise ArgumentError(label, 'padding: numbers, "same" or "valid"', repr(self.padding))
         self.set(
@@ -88,9 +90,17 @@ class _Convolution(Layer):
         axes = ("length", "height, width", "depth, height, width")[self.rank - 1]
         need_rank(self, x, self.rank + 2, f"(batch, channels, {axes})")
         found = known(self, x[1], "channel")
+        if self.in_channels not in (None, found):
+            raise ShapeError(where(repr(self)), f"{self.in_channels} channels on axis 1", show(x))
         if found % self.groups or self.channels % self.groups:
             raise ShapeError(where(repr(self)), f"channels that {self.groups} groups divide", f"{found} in, {self.channels} out")
         return found
+
+    def trace(self, *inputs: Any) -> Any:
+        """The convolution; where one channel is declared, the input may lack its axis."""
+        if self.in_channels == 1 and [len(getattr(i, "shape", ())) for i in inputs] == [self.rank + 1]:
+            inputs = tuple(i.reshape(i.shape[0], 1, *i.shape[1:]) for i in inputs)
+        return super().trace(*inputs)
 
     def spatial(self, shape: Shape) -> Shape:
         """The output's spatial lengths for the input's."""
@@ -172,14 +182,15 @@ _CONV_DOC = """A convolution over {axes} (cross-correlation: the kernel is not f
 
     Input: (batch, in, {axes}). Output: (batch, channels, {axes}), each length floor((n + 2 padding - dilation (k - 1) - 1) / stride) + 1.
     Parameters: kernel (channels, in / groups, *kernel_size), bias (channels,).
-    `padding`: a number, one per axis, "valid" or "same". Source: Photon's Conv2D; Flux.CrossCor, torch.nn.Conv{rank}d.
+    `padding`: a number, one per axis, "valid" or "same". `in_channels` insists on that many; 1 allows inputs (batch, {axes}).
+    Source: Photon's Conv2D; Flux.CrossCor, torch.nn.Conv{rank}d.
     Errors: ArgumentError for channels below 1; ShapeError for a wrong rank, channel count or a kernel that does not fit.
     """
 
 _TRANSPOSE_DOC = """A transposed convolution over {axes}: the gradient of Conv{rank}D with respect to its input.
 
     Input: (batch, in, {axes}). Output: (batch, channels, {axes}), each length stride (n - 1) + dilation (k - 1) + 1 - 2 padding + output_padding.
-    Parameters: kernel (in, channels / groups, *kernel_size), bias (channels,). Source: torch.nn.ConvTranspose{rank}d, Flux.ConvTranspose.
+    Parameters: kernel (in, channels / groups, *kernel_size), bias (channels,). `in_channels` as in Conv{rank}D. Source: torch.nn.ConvTranspose{rank}d, Flux.ConvTranspose.
     """
 
 

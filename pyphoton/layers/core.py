@@ -23,7 +23,7 @@ class Dense(Layer):
     Input: (batch, ...); more than two axes are flattened to (batch, features), unless `flatten=False`, which acts on
     the last axis. Output: (batch, units).
     Parameters: kernel (features, units), bias (units,).
-    `Dense(10, 5)` with two numbers is Dense(5) that insists on 10 features (early Flux's form).
+    `Dense(10, 5)` with two numbers is Dense(5) that insists on 10 features (early Flux's form); `Dense(10, 5, relu)`, too.
     Errors: ArgumentError for units below 1; ShapeError when the features differ from those it was built for.
     Source: Photon's Dense; Flux.Dense with the transposed kernel.
 
@@ -43,7 +43,8 @@ class Dense(Layer):
 
     def __post_init__(self) -> None:
         if isinstance(self.activation, int) and not isinstance(self.activation, bool):
-            self.set(features=self.units, units=self.activation, activation=activations.identity)
+            third = activations.identity if isinstance(self.use_bias, bool) else self.use_bias
+            self.set(features=self.units, units=self.activation, activation=third, use_bias=self.use_bias is not False)
         positive(self, units=self.units, **({} if self.features is None else {"features": self.features}))
         self.set(
             activation=activations.get(self.activation, "Dense activation="),
@@ -51,12 +52,18 @@ class Dense(Layer):
             initb=initialisers.get(self.initb, "Dense initb="),
         )
 
+    def __repr__(self) -> str:
+        text = super().__repr__()
+        if self.features is None or self.activation is not activations.identity:
+            return text
+        return text.replace(f", features={self.features}", "").replace("(", f"({self.features}, ", 1)
+
     def _features(self, x: Shape) -> int:
         if len(x) < 2:
             raise ShapeError(where(repr(self)), "an input with a batch axis and features", show(x))
         found = known(self, size(x[1:]) if self.flatten else x[-1], "feature")
         if self.features not in (None, found):
-            raise ShapeError(where(repr(self)), f"{self.features} features on the last axis", show(x))
+            raise ShapeError(where(repr(self)), f"{self.features} features on the last axis for a kernel ({self.features}, {self.units})", show(x))
         return found
 
     def infer(self, *inputs: Shape) -> Shape:

@@ -116,7 +116,7 @@ def _plans(workout: Workout, met: Met, batch: tuple[Met, Met] | None) -> dict[st
 
 
 def _plan_data(plan: Plan) -> dict[str, Any] | None:
-    if any(step.function is not None for step in plan.steps):
+    if any(step.function is not None for step in plan.all_steps()):
         return None
     try:
         return plan.to_data()

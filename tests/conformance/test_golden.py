@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import pyphoton as pp
+from pyphoton.flux import net, unroll
 from pyphoton.network import Network
 from pyphoton.plan import Plan, plan
 
@@ -71,9 +73,27 @@ def _pools():
     return pp.Concurrent(*branches), [(None, 2, 5, 4)]
 
 
+@net
+class Remembers:
+    """A net with a state that a Dense layer makes of the input and of itself."""
+
+    layer: Any
+    h: Any
+
+    def forward(self, x):
+        """h = tanh(layer([x h]))."""
+        self.h = pp.tanh(self.layer(pp.concatenate([x, self.h])))
+        return self.h
+
+
+def _recurrence():
+    return pp.Sequential(unroll(Remembers(pp.Dense(4), np.zeros(4)), 5), pp.Dense(2)), [(None, 5, 3)]
+
+
 MODELS = {
     "perceptron": _perceptron, "convolutions": _convolutions, "autoencoder": _autoencoder, "words": _words, "sequences": _sequences,
     "joined": _joined, "two_into_two": _two_into_two, "pools": _pools,
+    "recurrence": _recurrence,
 }  # fmt: skip
 
 

@@ -26,7 +26,7 @@ _dense = {
 _conv = {
     "channels": (6, "output"), "kernel_size": (3, "output"), "activation": ("tanh", "output"), "padding": (1, "output"), "strides": (2, "output"),
     "dilation": (2, "output"), "groups": (2, "parameters"), "use_bias": (False, "parameters"), "initw": ("ones", "parameters"),
-    "initb": ("ones", "parameters"), **NAME,
+    "initb": ("ones", "parameters"), "in_channels": (7, "error"), **NAME,
 }  # fmt: skip
 _pool = {"pool_size": (3, "output"), "padding": (1, "output"), "strides": (1, "output"), **NAME}
 _mean_pool = {**_pool, "include_padding": (False, "output")}

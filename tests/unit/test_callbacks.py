@@ -1,6 +1,8 @@
 """Callbacks: the four forms, told apart and called in order; what they cost; errors and stop() in every hook of every form."""
 
 import signal
+import threading
+from time import sleep
 
 import numpy as np
 import pytest
@@ -709,3 +711,65 @@ def test_a_fit_in_a_callbacks_end_is_refused():
     workout = fresh()
     with pytest.raises(ArgumentError, match="one fit_"):
         workout.fit_((X, Y), callbacks=LambdaCallback(on_train_end=lambda logs: workout.fit_((X, Y))))
+
+
+def test_throttle_of_flux():
+    """The four tests of Flux's own throttle: default, leading, trailing, and the arguments of the last call."""
+    calls, period, over = [], 0.2, 0.25
+    default = throttle(lambda: calls.append(1), period)
+    default(), default(), default()
+    sleep(over)
+    assert calls == [1]
+    default()
+    assert calls == [1, 1]
+    calls.clear()
+    trailing = throttle(lambda: calls.append(1), period, leading=False, trailing=True)
+    trailing()
+    assert calls == []
+    trailing()
+    assert calls == []
+    sleep(over)
+    assert calls == [1]
+    calls.clear()
+    both = throttle(calls.append, period, leading=True, trailing=True)
+    both(1)
+    assert calls == [1]
+    both(2), both(3)
+    assert calls == [1]
+    sleep(over)
+    assert calls == [1, 3]
+    both(4)  # the call that was owed has begun a period, too
+    assert calls == [1, 3]
+    sleep(over)
+    assert calls == [1, 3, 4]
+
+
+def test_trailing_calls_of_a_fit_come_in_its_own_thread():
+    """What is owed is called at a later step or at the end of the fit, never by another thread; an error leaves it out."""
+    calls, main = [], threading.get_ident()
+    seldom = throttle(lambda: calls.append((workout.steps, threading.get_ident())), 1000, trailing=True)
+    workout = fresh()
+    workout.fit_((X, Y), batch_size=8, epochs=4, callbacks=seldom)
+    assert calls == [(1, main), (12, main)]
+    calls.clear()
+    ended = throttle(lambda w, phase: calls.append((phase, w.steps)), 1000, leading=False, trailing=True)
+    fresh().fit_((X, Y), batch_size=8, epochs=2, callbacks=ended)
+    assert calls == [("valid", 6)]
+    calls.clear()
+    soon = throttle(lambda: calls.append(workout.steps), 0.001, leading=False, trailing=True)
+    workout = fresh()
+    workout.fit_((X, Y), batch_size=8, callbacks=[lambda w, phase: sleep(0.002), soon])
+    assert calls == [2, 3, 3]
+    calls.clear()
+    again = throttle(lambda: calls.append(1), 1000, leading=False, trailing=True)
+    with pytest.raises(ZeroDivisionError):
+        fresh().fit_((X, Y), batch_size=8, callbacks=[again, lambda w, phase: 1 // 0])
+    assert calls == []
+
+
+def test_a_throttle_that_never_calls_is_refused():
+    """Neither the first call nor the last: nothing would be left."""
+    with pytest.raises(ArgumentError, match="never be called"):
+        throttle(print, 1, leading=False)
+    with pytest.raises(ArgumentError, match="trailing: True or False"):
+        throttle(print, 1, trailing=1)

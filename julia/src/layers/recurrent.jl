@@ -147,12 +147,10 @@ function layer_slope!(layer::Layer{T}, x::Array{T,3}, dh::Array{T,3}, further::B
         part = sized!(layer.parts[i], d.hidden, size(dh, 2), size(dh, 3))
         copyto!(part, view(dh, (i-1)*d.hidden+1:i*d.hidden, :, :))
         found = direction_slope!(d, x, part, further)
-        further && (dx = i == 1 ? found : map_sum!(found, dx))
+        further && (dx = i == 1 ? found : add!(found, dx))
     end
     return dx
 end
-
-map_sum!(a::Array, b::Array) = (map_into!(+, vec(a), vec(a), vec(b)); a)
 
 """Gradients of one direction. `dh` is what comes from above, and is changed on the way."""
 function direction_slope!(d::Direction{T}, x::Array{T,3}, dh::Array{T,3}, further::Bool) where {T}

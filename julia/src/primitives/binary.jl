@@ -5,38 +5,41 @@ struct Binary{T,F,A,B}
     slope_a::A
     slope_b::B
     floats::Bool
+    y::Buffer{T,1}
+    da::Buffer{T,1}
+    db::Buffer{T,1}
 end
 
-Binary{T}(f::F, a::A, b::B, floats::Bool) where {T,F,A,B} = Binary{T,F,A,B}(f, a, b, floats)
+Binary{T}(f::F, a::A, b::B, floats::Bool) where {T,F,A,B} = Binary{T,F,A,B}(f, a, b, floats, Buffer{T,1}(), Buffer{T,1}(), Buffer{T,1}())
 
 """The slope of a sum: the gradient goes through as it is."""
 through(a, b, y) = one(y)
 
 function forward(op::Binary{T}, mode::Mode, a, b) where {T}
     R = op.floats ? T : common(T, a, b)
-    return apply_binary(R, R, op.f, a, b)
+    return R === T ? apply_binary(T, op.f, a, b, n -> sized!(op.y, n)) : apply_binary(R, op.f, a, b, n -> Vector{R}(undef, n))
 end
 
-"""The result of type S of operands that become R, and its tape."""
-function apply_binary(::Type{R}, ::Type{S}, f::F, a, b) where {R,S,F}
+"""The result of operands that become R, in a vector that `make` gives, and its tape."""
+function apply_binary(::Type{R}, f::F, a, b, make::M) where {R,F,M}
     size = shape(a) == shape(b) ? shape(a) : broadcast_size(shape(a), shape(b))
-    return apply_flat(S, f, spread(R, a, size), spread(R, b, size), shape(a), shape(b), size)
+    return apply_flat(f, make(prod(size)), spread(R, a, size), spread(R, b, size), shape(a), shape(b), size)
 end
 
-function apply_flat(::Type{S}, f::F, u, v, size_a, size_b, size::Dims) where {S,F}
-    y = map_into!(f, Vector{S}(undef, prod(size)), u, v)
+function apply_flat(f::F, y::Vector, u, v, size_a, size_b, size::Dims) where {F}
+    map_into!(f, y, u, v)
     return reshape(y, size), (u, v, y, size_a, size_b, size)
 end
 
 function backward(op::Binary{T}, (u, v, y, size_a, size_b, size), dy::Array{T}, want::Int) where {T}
-    da = wanted(want, 1) ? operand_slope(op.slope_a, dy, u, v, y, size, size_a) : nothing
-    db = wanted(want, 2) ? operand_slope(op.slope_b, dy, u, v, y, size, size_b) : nothing
+    da = wanted(want, 1) ? operand_slope(op.slope_a, op.da, dy, u, v, y, size, size_a) : nothing
+    db = wanted(want, 2) ? operand_slope(op.slope_b, op.db, dy, u, v, y, size, size_b) : nothing
     return (da, db)
 end
 
-function operand_slope(slope::S, dy::Array{T}, u, v, y, size, own) where {T,S}
+function operand_slope(slope::S, buffer::Buffer{T,1}, dy::Array{T}, u, v, y, size, own) where {T,S}
     slope === through && return size == own ? dy : unspread(vec(dy), size, own)
-    d = map_into!((g, a, b, c) -> g * slope(a, b, c), Vector{T}(undef, length(dy)), vec(dy), u, v, y)
+    d = map_into!((g, a, b, c) -> g * slope(a, b, c), sized!(buffer, length(dy)), vec(dy), u, v, y)
     return unspread(d, size, own)
 end
 
@@ -65,7 +68,7 @@ differentiable(::Compare) = false
 
 function forward(op::Compare{T}, mode::Mode, a, b) where {T}
     R = op.truth ? Bool : common(T, a, b)
-    return apply_binary(R, Bool, op.f, a, b)[1], nothing
+    return apply_binary(R, op.f, a, b, n -> Vector{Bool}(undef, n))[1], nothing
 end
 
 for (name, f, truth) in (("eq", ==, false), ("ne", !=, false), ("lt", <, false), ("le", <=, false), ("gt", >, false), ("ge", >=, false), ("logical_and", &, true), ("logical_or", |, true))

@@ -4,24 +4,26 @@ struct Unary{T,F,D}
     f::F
     slope::D
     floats::Bool  # whole numbers become floats first
+    y::Buffer{T,1}
+    dx::Buffer{T,1}
 end
 
-Unary{T}(f::F, slope::D, floats::Bool) where {T,F,D} = Unary{T,F,D}(f, slope, floats)
+Unary{T}(f::F, slope::D, floats::Bool) where {T,F,D} = Unary{T,F,D}(f, slope, floats, Buffer{T,1}(), Buffer{T,1}())
 
 forward(op::Unary{T}, mode::Mode, x::Number) where {T} = forward(op, mode, fill(x))
 forward(op::Unary{T}, mode::Mode, x::Array{T}) where {T} = apply_unary(op, x)
 forward(op::Unary{T}, mode::Mode, x::Array) where {T} = apply_unary(op, op.floats || eltype(x) <: AbstractFloat ? as(T, x) : x)
 
-function apply_unary(op::Unary, x::Array{R}) where {R}
+function apply_unary(op::Unary{T}, x::Array{R}) where {T,R}
     u = vec(x)
-    y = map_into!(op.f, Vector{R}(undef, length(u)), u)
+    y = map_into!(op.f, R === T ? sized!(op.y, length(u)) : Vector{R}(undef, length(u)), u)
     return reshape(y, size(x)), (u, y)
 end
 
 function backward(op::Unary{T}, tape, dy::Array{T}, want::Int) where {T}
     u, y = tape::Tuple{Vector{T},Vector{T}}
     slope = op.slope
-    dx = map_into!((d, a, b) -> d * slope(a, b), Vector{T}(undef, length(y)), vec(dy), u, y)
+    dx = map_into!((d, a, b) -> d * slope(a, b), sized!(op.dx, length(y)), vec(dy), u, y)
     return (reshape(dx, size(dy)),)
 end
 

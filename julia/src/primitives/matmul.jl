@@ -1,7 +1,11 @@
 # Python's a @ b. Backwards: a (..., m, k) is a Julia (k, m, ...), b (..., k, n) is (n, k, ...), and the product (n, m, ...) is b a.
 
-struct MatMul{T} end
-BUILDERS["matmul"] = (T, step, weights, activation) -> MatMul{T}()
+struct MatMul{T}
+    y::Buffer{T,2}
+    da::Buffer{T,2}
+    db::Buffer{T,2}
+end
+BUILDERS["matmul"] = (T, step, weights, activation) -> MatMul{T}(Buffer{T,2}(), Buffer{T,2}(), Buffer{T,2}())
 
 """A vector on the left is a row, on the right a column."""
 as_left(a::Array{R,N}) where {R,N} = N == 1 ? reshape(a, (length(a), 1)) : a
@@ -12,10 +16,22 @@ function forward(op::MatMul{T}, mode::Mode, a::Array, b::Array) where {T}
     left, right = as_left(as(R, a)), as_right(as(R, b))
     size(left, 1) == size(right, 2) || throw(DimensionMismatch("matrix product of $(python_shape(size(a))) and $(python_shape(size(b)))"))
     batch = broadcast_size(size(left)[3:end], size(right)[3:end])
-    y = product(left, right, batch)
+    y = R === T && one_product(left, right) ? multiplied(op, left, right) : product(left, right, batch)
     rows = ndims(b) == 1 ? () : (size(right, 1),)
     result = (rows..., (ndims(a) == 1 ? () : (size(left, 2),))..., batch...)
     return reshape(y, result), (left, right, batch, size(a), size(b))
+end
+
+"""Whether one right matrix multiplies all on the left: then it is one product, forwards and backwards."""
+one_right(right::Array) = length(right) == size(right, 1) * size(right, 2)
+flat_left(left::Array) = reshape(left, (size(left, 1), length(left) ÷ max(size(left, 1), 1)))
+
+"""Whether it is one product for BLAS."""
+one_product(left::Array, right::Array) = one_right(right) && !isempty(left) && !isempty(right)
+
+function multiplied(op::MatMul{T}, left::Array{T}, right::Array{T}) where {T}
+    a, b = flat_left(left), right_matrix(right)
+    return vec(multiply!(sized!(op.y, size(b, 1), size(a, 2)), 'N', 'N', b, a))
 end
 
 """Where each matrix of a stack lies when the stack is repeated to `batch`: numbers from 1."""
@@ -28,11 +44,8 @@ end
 stacked(x::Array) = reshape(x, (size(x, 1), size(x, 2), split_size(size(x), 2)[3]))
 
 function product(left::Array{R}, right::Array{R}, batch::Dims) where {R}
-    k, m = size(left, 1), size(left, 2)
-    n = size(right, 1)
-    if length(right) == n * k  # one right matrix for all: one product
-        return vec(right_matrix(right) * reshape(left, (k, length(left) ÷ max(k, 1))))
-    end
+    one_right(right) && return vec(right_matrix(right) * flat_left(left))
+    m, n = size(left, 2), size(right, 1)
     A, B = stacked(left), stacked(right)
     y = Array{R,3}(undef, n, m, prod(batch; init=1))
     for (j, (i, l)) in enumerate(zip(stack_places(size(left), batch), stack_places(size(right), batch)))
@@ -45,6 +58,13 @@ right_matrix(x::Array) = reshape(x, (size(x, 1), size(x, 2)))
 
 function backward(op::MatMul{T}, (left, right, batch, size_a, size_b), dy::Array{T}, want::Int) where {T}
     m, n = size(left, 2), size(right, 1)
+    if one_product(left, right)
+        a, b = flat_left(left), right_matrix(right)
+        d = reshape(dy, (n, size(a, 2)))
+        da = wanted(want, 1) ? reshape(multiply!(sized!(op.da, size(a)), 'T', 'N', b, d), size_a) : nothing
+        db = wanted(want, 2) ? reshape(multiply!(sized!(op.db, size(b)), 'N', 'T', d, a), size_b) : nothing
+        return (da, db)
+    end
     d = reshape(dy, (n, m, prod(batch; init=1)))
     A, B = stacked(left), stacked(right)
     da, db = zeros(T, size(A)), zeros(T, size(B))

@@ -26,20 +26,29 @@ function forward(op::Transpose, mode::Mode, x::Array)
     return walked(x, lengths, steps, 0)
 end
 
-struct Index
+struct Index{T}
     parts::Vector{Any}
+    y::Buffer{T,1}
+    dx::Buffer{T,1}
 end
-BUILDERS["getitem"] = (T, step, weights, activation) -> Index(step.attrs["index"])
+BUILDERS["getitem"] = (T, step, weights, activation) -> Index{T}(step.attrs["index"], Buffer{T,1}(), Buffer{T,1}())
 forward(op::Index, mode::Mode, x::Array) = walked(x, walk(size(x), op.parts)...)
+forward(op::Index{T}, mode::Mode, x::Array{T}) where {T} = walked(x, walk(size(x), op.parts)..., n -> sized!(op.y, n))
 
-function walked(x::Array{R}, lengths::Dims, steps::Dims, offset::Int) where {R}
-    y = gather_walk!(Vector{R}(undef, prod(lengths)), vec(x), lengths, steps, offset)
+function walked(x::Array{R}, lengths::Dims, steps::Dims, offset::Int, make::M=n -> Vector{R}(undef, n)) where {R,M}
+    y = gather_walk!(make(prod(lengths)), vec(x), lengths, steps, offset)
     return reshape(y, lengths), (size(x), lengths, steps, offset)
 end
 
-function backward(::Union{Transpose,Index}, (size, lengths, steps, offset), dy::Array{T}, want::Int) where {T}
+function backward(::Transpose, (size, lengths, steps, offset), dy::Array{T}, want::Int) where {T}
     return (reshape(scatter_walk!(zeros(T, prod(size)), vec(dy), lengths, steps, offset), size),)
 end
+
+backward(op::Index{T}, tape, dy::Array{T}, want::Int) where {T} = (add_part!(fill!(slope_of(op, tape), zero(T)), tape, dy),)
+slope_of(op::Index, (size, rest...)) = reshape(sized!(op.dx, prod(size)), size)
+
+"""Add the gradient of a part to that of the whole."""
+add_part!(dx::Array{T}, (size, lengths, steps, offset), dy::Array{T}) where {T} = (scatter_walk!(vec(dx), vec(dy), lengths, steps, offset); dx)
 
 struct Concat{T}
     axis::Int

@@ -31,11 +31,17 @@ class JuliaModule:
             weakref.finalize(plan, _drop, weakref.ref(self), found)
         return found
 
-    def run(self, plan: Plan, arrays: tuple[Any, ...], *, training: bool = False) -> tuple[Any, ...]:
+    def run(self, plan: Plan, arrays: tuple[Any, ...], *, training: bool = False, carried: bool = False) -> tuple[Any, ...]:
         """The plan's outputs."""
         held = tuple(map(bridge.dense, arrays))
-        shown = self.runtime.ask("run", module=self.number, plan=self.plan(plan), arrays=bridge.described(held), training=training)
+        shown = self.runtime.ask(
+            "run", module=self.number, plan=self.plan(plan), arrays=bridge.described(held), training=training, carried=carried
+        )
         return tuple(map(bridge.copied, shown))
+
+    def reset(self) -> None:
+        """States of scans begin anew."""
+        self.runtime.ask("reset", module=self.number)
 
     def read(self) -> dict[str, Any]:
         """The parameters themselves."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,9 +12,11 @@ from pyphoton.backends.base import Batches, Hook, Rates, Report, Whole
 from pyphoton.backends.numpy.layers import LAYERS, Call
 from pyphoton.errors import Unsupported
 from pyphoton.optimisers import Optimiser
-from pyphoton.plan import Plan
+from pyphoton.plan import Plan, Step
 
-SUPPORTED = frozenset(ops.OPS) | frozenset(LAYERS) | {"python"}
+SUPPORTED = frozenset(ops.OPS) | frozenset(LAYERS) | {"python", "parameter", "scan"}
+Carry = dict[str, list[Any]]
+"""States by the path of their scan, where they go on from one call to the next."""
 
 
 class NumpyModule:
@@ -23,15 +25,27 @@ class NumpyModule:
     def __init__(self, parameters: Mapping[str, Any], seed: int) -> None:
         self.parameters = dict(parameters)
         self.random = np.random.default_rng([seed, 1])  # a stream of its own: default_rng(seed) may have made the user's data
+        self.carry: Carry = {}
 
-    def run(self, plan: Plan, arrays: tuple[Any, ...], *, training: bool = False) -> tuple[Any, ...]:
+    def run(self, plan: Plan, arrays: tuple[Any, ...], *, training: bool = False, carried: bool = False) -> tuple[Any, ...]:
         """The plan's outputs."""
+        return self._run(plan, arrays, training, self.carry if carried else None)
+
+    def reset(self) -> None:
+        """States of scans begin anew."""
+        self.carry = {}
+
+    def _run(self, plan: Plan, arrays: tuple[Any, ...], training: bool, carry: Carry | None) -> tuple[Any, ...]:
         values: dict[int, Any] = dict(plan.constants)
         values |= {v.id: np.asarray(a) for v, a in zip(plan.inputs, arrays, strict=True)}
         for step in plan.steps:
             inputs = [values[i] for i in step.inputs]
             if step.function is not None:
                 result = step.function(*nested(step.attrs["structure"], inputs))
+            elif step.op == "parameter":
+                result = self.parameters[step.params[step.attrs["name"]]]
+            elif step.body is not None:
+                result = self._scan(step, inputs, training, carry)
             elif step.op in ops.OPS:
                 result = ops.OPS[step.op].numpy(*inputs, **step.attrs)
             else:
@@ -42,6 +56,20 @@ class NumpyModule:
             (number,) = step.outputs
             values[number] = _cast(result, plan.dtype)
         return tuple(np.asarray(values[o]) for o in plan.outputs)
+
+    def _scan(self, step: Step, inputs: list[Any], training: bool, carry: Carry | None) -> Any:
+        """The body for each step in turn; states begin where the last call left them, or as they are given."""
+        a, batch = step.attrs, len(inputs[0])
+        sequences, held, starts = parted(inputs, a["sequences"], a["held"])
+        carry = carry if a["carried"] else None
+        kept = None if carry is None else carry.get(step.path)
+        states = kept if kept and len(kept[0]) == batch else [np.broadcast_to(s, (batch, *s.shape)) for s in starts]
+        outputs = {}
+        for t in reversed(range(a["steps"])) if a["backwards"] else range(a["steps"]):
+            outputs[t], *states = self._run(step.body, (*(x[:, t] for x in sequences), *held, *states), training, None)  # type: ignore[arg-type]
+        if carry is not None:
+            carry[step.path] = states
+        return np.stack([outputs[t] for t in range(a["steps"])], axis=1)
 
     def read(self) -> dict[str, Any]:
         """The parameters themselves."""
@@ -74,8 +102,9 @@ class NumpySession:
         rows: list[list[float]] = []
         samples: list[int] = []
         stopped = False
+        carry: Carry | None = {} if data.in_order else None
         for plan, arrays, count in cut(data):
-            rows.append([float(v) for v in self.module.run(plan, arrays)])
+            rows.append([float(v) for v in self.module._run(plan, arrays, False, carry)])
             samples.append(count)
             asked = every and len(rows) % every == 0 and hook is not None and hook(len(rows), tuple(rows[-1]))
             if asked or (interrupt is not None and interrupt[0]):
@@ -99,6 +128,11 @@ class NumpySession:
     def _refuse(what: str) -> None:
         hint = "Install torch (pip install 'pyphoton[torch]') or Julia, or choose another backend."
         raise Unsupported("backend numpy", "prediction and evaluation", what, hint)
+
+
+def parted(inputs: Sequence[Any], sequences: int, held: int) -> tuple[Sequence[Any], Sequence[Any], Sequence[Any]]:
+    """A scan's inputs: those with steps, those that are the same at every step, and what states begin with."""
+    return inputs[:sequences], inputs[sequences : sequences + held], inputs[sequences + held :]
 
 
 def cut(data: Batches) -> Iterator[tuple[Plan, tuple[Any, ...], int]]:

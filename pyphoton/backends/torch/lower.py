@@ -25,6 +25,7 @@ class Mode:
 
     def __init__(self, device: torch.device, seed: int) -> None:
         self.training = False
+        self.carry: dict[str, list[Tensor]] | None = None
         self.random = torch.Generator(device).manual_seed(seed)
 
 
@@ -300,7 +301,7 @@ LAYERS: dict[str, Callable[[Mapping[str, Any], Params, Mode], Function]] = {
     "rnn": _recurrent("rnn"), "lstm": _recurrent("lstm"), "gru": _recurrent("gru"),
 }  # fmt: skip
 
-SUPPORTED = frozenset(PRIMITIVES) | frozenset(LAYERS) | {"python"}
+SUPPORTED = frozenset(PRIMITIVES) | frozenset(LAYERS) | {"python", "parameter", "scan"}
 
 _OVERWRITES = frozenset({"dense", "conv", "conv_transpose"})
 """Layers whose gradient does not look at their own output, so that relu may overwrite it."""
@@ -312,6 +313,8 @@ def lower(step: Step, parameters: Params, mode: Mode) -> Function:
         function, attrs = PRIMITIVES[step.op], dict(step.attrs)
         return (lambda *xs: function(*xs, **attrs)) if attrs else function
     own = {name: parameters[path] for name, path in step.params.items()}
+    if step.op == "parameter":
+        return lambda: own[step.attrs["name"]]
     layer = LAYERS[step.op](step.attrs, own, mode)
     if step.activation == "identity":
         return layer

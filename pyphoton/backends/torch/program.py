@@ -14,6 +14,7 @@ from pyphoton.backends.numpy.run import nested
 from pyphoton.backends.torch.exchange import to_numpy, to_torch
 from pyphoton.backends.torch.lower import Mode, lower
 from pyphoton.backends.torch.precision import HALVES, Precision
+from pyphoton.backends.torch.scan import scan, with_splits, with_sums
 from pyphoton.data.arrays import outside
 from pyphoton.errors import note
 from pyphoton.plan import Plan, Step
@@ -24,17 +25,23 @@ Tensor = torch.Tensor
 class Program:
     """A plan as a list of torch functions over registers.
 
-    The steps that the first output (the loss) needs come first; the others (metrics) run without gradients.
+    The steps that the first output (the loss) needs come first; the others (metrics) run without gradients, unless the
+    `whole` is wanted.
     """
 
-    def __init__(self, plan: Plan, tensors: Mapping[str, Tensor], mode: Mode, device: torch.device) -> None:
+    def __init__(
+        self, plan: Plan, tensors: Mapping[str, Tensor], mode: Mode, device: torch.device, *, whole: bool = False
+    ) -> None:  # fmt: skip
         self.plan = plan
         self.registers: list[Any] = [None] * _count(plan)
         for number, value in plan.constants.items():
             self.registers[number] = to_torch(value, device) if isinstance(value, np.ndarray) else value
         self.inputs = [v.id for v in plan.inputs]
-        needed = _needed(plan)
-        lowered = [(_function(s, tensors, mode), s.inputs, s.outputs[0], s) for s in plan.steps]
+        needed = _needed(plan, plan.outputs if whole else plan.outputs[:1])
+        lowered = [(_function(s, tensors, mode, device), s.inputs, s.outputs[0], s) for s in plan.steps]
+        if whole:
+            lowered, count = with_splits(plan, with_sums(plan, lowered), len(self.registers))
+            self.registers += [None] * (count - len(self.registers))
         self.main = [code[:3] for code in lowered if id(code[3]) in needed]
         self.rest = [code[:3] for code in lowered if id(code[3]) not in needed]
         self.trained: tuple[frozenset[str], list[str]] | None = None
@@ -76,6 +83,7 @@ class Parameters:
             if self.tensors[path].dtype.is_floating_point:
                 self.tensors[path].requires_grad_()
         self.mode = Mode(self.device, seed)
+        self.carry: dict[str, list[Tensor]] = {}
         self.programs: WeakKeyDictionary[Plan, Program] = WeakKeyDictionary()
         self.seen = parameters.changes()
 
@@ -90,15 +98,20 @@ class Parameters:
         """Arrays on this device."""
         return tuple(to_torch(a, self.device) for a in arrays)
 
-    def run(self, plan: Plan, arrays: tuple[Any, ...], *, training: bool = False) -> tuple[Any, ...]:
+    def run(self, plan: Plan, arrays: tuple[Any, ...], *, training: bool = False, carried: bool = False) -> tuple[Any, ...]:
         """The plan's outputs as NumPy arrays."""
         self.pull()
-        self.mode.training = training
+        self.mode.training, self.mode.carry = training, self.carry if carried else None
         with torch.inference_mode(), self.precision():
             result = self.program(plan)(self.tensors_of(arrays))
+        self.mode.carry = None
         if training:
             self.push()
         return tuple(_whole_precision(r) if isinstance(r, Tensor) else np.asarray(r) for r in result)
+
+    def reset(self) -> None:
+        """States of scans begin anew."""
+        self.carry.clear()
 
     def read(self) -> dict[str, Any]:
         """The parameters; views on the CPU."""
@@ -133,15 +146,20 @@ def _count(plan: Plan) -> int:
     return max(numbers, default=-1) + 1
 
 
-def _function(step: Step, tensors: Mapping[str, Tensor], mode: Mode) -> Any:
+def _function(step: Step, tensors: Mapping[str, Tensor], mode: Mode, device: torch.device) -> Any:
+    if step.body is not None:
+        return scan(step, Program(step.body, tensors, mode, device, whole=True), mode)
     if step.function is None:
         return lower(step, tensors, mode)
     function, structure = step.function, step.attrs["structure"]
+    bound = getattr(function, "bound", None)  # a function with parameters of its own
+    if bound is not None:
+        function = bound({name: tensors[path] for name, path in step.params.items()}, mode)
     return lambda *flat: function(*nested(structure, list(flat)))
 
 
-def _needed(plan: Plan) -> set[int]:
-    wanted, found = {plan.outputs[0]}, set()
+def _needed(plan: Plan, outputs: tuple[int, ...]) -> set[int]:
+    wanted, found = set(outputs), set()
     for step in reversed(plan.steps):
         if wanted & set(step.outputs):
             found.add(id(step))

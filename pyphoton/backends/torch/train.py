@@ -43,6 +43,7 @@ class TorchSession:
         """One pass over the data."""
         self.module.pull()
         self.gathered.clear()
+        self.module.mode.carry = {} if data.in_order else None
         rows: list[Any] = []
         samples: list[int] = []
         failed: tuple[Plan, tuple[Any, ...]] | None = None
@@ -66,7 +67,7 @@ class TorchSession:
             if train and failed is None:
                 self._apply_gathered()
         finally:
-            self.module.mode.training = False
+            self.module.mode.training, self.module.mode.carry = False, None
             if train:
                 self.module.push()
         return Report(np.array(rows, dtype="float64"), np.array(samples, dtype="int64"), failed, stopped)

@@ -1,0 +1,180 @@
+"""unroll: a model with states becomes one that takes a whole sequence, step by step, with the same parameters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pyphoton import graph
+from pyphoton.arguments import is_integer
+from pyphoton.errors import ArgumentError, ShapeError, TraceError
+from pyphoton.flux.nets import Net
+from pyphoton.flux.states import Step, stepping
+from pyphoton.layers.base import Layer
+from pyphoton.layers.containers import Sequential
+from pyphoton.network import network_of
+from pyphoton.scopes import children, where
+from pyphoton.tensor import Tensor
+
+
+class Unrolled(Layer):
+    """`model` at each of `steps` steps of a sequence: (batch, steps, ...) -> (batch, steps, ...); made by `unroll`.
+
+    What a state holds at the end of a call is where the next one begins (as a constant: gradients stop there), until the batch has another size or
+    `reset_`. In training, states go on from minibatch to minibatch where data come in order, within an epoch; shuffled
+    samples begin anew. predict always begins anew.
+    """
+
+    cyclic = False
+
+    def __init__(self, model: Any, steps: int, *, seq: bool = True, stateful: bool = True, backwards: bool = False) -> None:
+        if not is_integer(steps) or steps < 1:
+            raise ArgumentError("unroll", "a number of steps from 1", repr(steps))
+        if not callable(model) or isinstance(model, Unrolled):
+            raise ArgumentError("unroll", "a model that is not unrolled yet", repr(model))
+        if is_flipped(model):
+            raise ArgumentError("unroll", "flip around the whole model or a member of a Chain", repr(model), "Unroll the parts, and join their outputs.")
+        self.model, self.steps, self.seq, self.stateful, self.backwards = model, int(steps), seq, stateful, backwards
+
+    def __repr__(self) -> str:
+        return f"unroll({self.model!r}, {self.steps})"
+
+    def arguments(self) -> dict[str, Any]:
+        """What is saved."""
+        return {"model": self.model, "steps": self.steps, "seq": self.seq, "stateful": self.stateful, "backwards": self.backwards}
+
+    def children(self) -> dict[str, Any]:
+        """The model."""
+        return {"model": self.model}
+
+    def on_arrays(self, *inputs: Any) -> Any:
+        """On (batch, steps, ...), or one sequence (steps, ...) of vectors."""
+        (x,) = (np.asarray(i) for i in inputs)
+        single = self.seq and x.ndim == 2 and x.dtype.kind == "f"
+        result = network_of(self)(x[None] if single else x)
+        return result[0] if single else result
+
+    def forward(self, x: Any) -> Any:
+        """The scan of one traced step."""
+        if self.seq and (len(x.shape) < 2 or x.shape[1] != self.steps):
+            got = x.shape[1] if len(x.shape) > 1 else "none"
+            raise ShapeError(where(repr(self)), f"sequence length {self.steps}", f"{got}", "Unroll the model to that length, or cut the sequence.")
+        now = Tensor((None, *x.shape[2:]), x.dtype) if self.seq else Tensor(x.shape, x.dtype)
+        with stepping() as step:
+            y = graph.call(self.model, now)
+        if not isinstance(y, Tensor):
+            raise TraceError(where(repr(self)), "one tensor as the output of a step", repr(y))
+        last, new = values(step)
+        body = graph.graph_of((now, *last), (y, *new))
+        starts = [graph.own_array(s.net, s.name) for s in step.states.values() for _ in s.last]
+        return graph.scan(body, x, starts, self.steps, carried=self.stateful, backwards=self.backwards)
+
+
+def values(step: Step) -> tuple[list[Tensor], list[Tensor]]:
+    """What the states of a traced step were before it, and what they are after it: lags move on by one."""
+    last, new = [], []
+    for state in step.states.values():
+        step.before(state)
+        last += state.last
+        new += [state.last[0] if state.new is None else state.new, *state.last[:-1]]
+    return last, new
+
+
+def unroll(model: Any, steps: int, *, seq: bool = True, stateful: bool = True) -> Any:
+    """The model over sequences of `steps` steps, with the same parameters.
+
+    Input: (batch, steps, ...), or with seq=False (batch, ...), the same at every step. Output: (batch, steps, ...). stateful: states go on
+    from call to call; False begins each call anew. A Chain with a `flip` in it is unrolled part by part.
+    Errors: ArgumentError; ShapeError for a sequence of another length.
+    """
+    if isinstance(model, Sequential) and is_flipped(model):
+        return type(model)(*(unroll(m, steps, seq=seq or i > 0, stateful=stateful) for i, m in enumerate(model)), name=model.name)
+    backwards = isinstance(model, Flipped)
+    return Unrolled(model.model if isinstance(model, Flipped) else model, steps, seq=seq, stateful=stateful, backwards=backwards)
+
+
+class Flipped(Layer):
+    """A model that runs from the last step to the first when it is unrolled; made by `flip`."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+
+    def __repr__(self) -> str:
+        return f"flip({self.model!r})"
+
+    def arguments(self) -> dict[str, Any]:
+        """What is saved."""
+        return {"model": self.model}
+
+    def forward(self, x: Any) -> Any:
+        """The model itself: a single step has no direction."""
+        return graph.call(self.model, x)
+
+
+def flip(model: Any) -> Any:
+    """The model for reversed time: unrolled, it runs from the last step to the first. Flipped twice it is what it was."""
+    return model.model if isinstance(model, Flipped) else Flipped(model)
+
+
+class SingleStep:
+    """One step with its states as arguments: (states, x) -> (states, y); made by `unroll1`."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+
+    def __repr__(self) -> str:
+        return f"unroll1({self.model!r})"
+
+    def __call__(self, states: Any, x: Any) -> Any:
+        """states: arrays (batch, ...) in the order in which the model reads them, or None for where they begin."""
+        x = np.asarray(x, dtype="float32") if not isinstance(x, Tensor) else x
+        nets = cyclic_nets(self.model)
+        with stepping(len(x)) as step:
+            for (net, name), value in zip([(n, s) for n in nets for s in n.fields if s in n.states], states or (), strict=bool(states)):
+                step.of(net, name).last.append(np.asarray(value))
+            y = self.model(x)
+            new = tuple(s.new for n in nets for s in (step.of(n, f) for f in n.fields if f in n.states))
+        return new, y
+
+
+def unroll1(model: Any) -> SingleStep:
+    """A single step: `unroll1(m)(states, x)` gives the new states and the output, and remembers nothing."""
+    return SingleStep(model)
+
+
+def is_flipped(model: Any) -> bool:
+    """Whether there is a flipped model in it."""
+    return isinstance(model, Flipped) or any(is_flipped(c) for c in children(model).values() if c is not None)
+
+
+def stateless(model: Any) -> Any:
+    """An unrolled model that begins every call anew."""
+    if isinstance(model, Unrolled):
+        return Unrolled(model.model, model.steps, seq=model.seq, stateful=False, backwards=model.backwards)
+    if isinstance(model, Sequential):
+        return type(model)(*map(stateless, model), name=model.name)
+    return model
+
+
+def cyclic_nets(model: Any) -> list[Net]:
+    """The nets inside a model that have states."""
+    found: list[Net] = []
+    todo, seen = [model], set()
+    while todo:
+        part = todo.pop()
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        if isinstance(part, Net) and part.states:
+            found.append(part)
+        todo += reversed([c for c in children(part).values() if c is not None])
+    return found
+
+
+def reset_(model: Any) -> Any:
+    """States begin anew with the next call. Returns the model."""
+    for net in cyclic_nets(model):
+        net.memory.clear()
+    network_of(model).reset()
+    return model
