@@ -1,6 +1,7 @@
 """`pyphoton doctor` and `pyphoton install` on a machine with Julia; and Julia's docstrings."""
 
 import json
+import os
 import re
 
 import pytest
@@ -75,3 +76,12 @@ def test_readme_on_julia(julia, capsys):
     for code in blocks:
         exec(compile("from pyphoton import *\n" + code, "README.md", "exec"), {})
     assert "activation.(kernel * x .+ bias)" in capsys.readouterr().out
+
+
+def test_the_default_environment_may_lie_in_any_depot(julia, tmp_path):
+    """With several folders in JULIA_DEPOT_PATH the default environment is the first that exists, as for Julia itself."""
+    code = "from pyphoton.backends.julia import locate\nprint(locate.place().project)"
+    nothing = dict.fromkeys((locate.JULIA, locate.PROJECT, *locate.JULIACALL.values()))
+    usual = python(code, **nothing, JULIA_DEPOT_PATH=None)
+    found = python(code, **nothing, JULIA_DEPOT_PATH=f"{tmp_path}{os.pathsep}")
+    assert (found.returncode, found.stdout) == (0, usual.stdout), found.stderr

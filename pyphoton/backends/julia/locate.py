@@ -81,15 +81,20 @@ def _default(executable: str) -> Place | None:
     version = _version(julia) if julia and find_spec("juliacall") else ""
     if not julia or not version:
         return None
-    depot = Path(os.environ.get("JULIA_DEPOT_PATH", "").split(os.pathsep)[0] or Path.home() / ".julia")
-    project = depot / "environments" / f"v{version}"
+    project = next((p for d in _depots() if (p := d / "environments" / f"v{version}").is_dir()), None)
     try:
-        manifest = (project / "Manifest.toml").read_text("utf-8")
+        manifest = "" if project is None else (project / "Manifest.toml").read_text("utf-8")
     except OSError:
         return None
     has = re.search(r'^\[\[deps\.PythonCall]]\n(?:(?!\[\[).*\n)*?version = "(.*)"', manifest, re.MULTILINE)
     fits = has and has[1] == metadata.version("juliacall") and "[[deps.Flux]]" in manifest
     return Place(julia, str(project)) if fits else None
+
+
+def _depots() -> list[Path]:
+    """Where Julia looks for environments: JULIA_DEPOT_PATH, of which an empty part stands for the usual place."""
+    parts = os.environ.get("JULIA_DEPOT_PATH", "").split(os.pathsep)
+    return [Path(part).expanduser() if part else Path.home() / ".julia" for part in parts]
 
 
 @cache
