@@ -151,6 +151,34 @@ function rehearse_losses()
     end
 end
 
+"""Recurrences as equations: an LSTM with its products outside and side by side, as Python plans it, and one that joins x and h in its body."""
+function rehearse_scans()
+    own(s, name, shape) = step!(s, "parameter"; attrs=Dict("name" => name), parameters=(name => shape,), path="net", rank=length(shape))
+    columns(b, x, low, high) = step!(b, "getitem", x; attrs=Dict("index" => [[nothing, nothing, nothing], [low, high, nothing]]))
+    together(s, axis, xs...; rank=2) = step!(s, "concat", xs...; attrs=Dict("axis" => axis), rank)
+    for backwards in (false, true)
+        rehearse_layer(3, 4) do s, x
+            W = together(s, 1, own(s, "W1", [4, 6]), step!(s, "transpose", own(s, "W2", [2, 4]); attrs=Dict("axes" => [1, 0])))
+            U, b_ = own(s, "U", [2, 8]), together(s, 0, own(s, "b1", [6]), own(s, "b2", [2]); rank=1)
+            z = step!(s, "add", step!(s, "matmul", x, W; rank=3), b_; rank=3)
+            scan!(s, 3, [(z, 8)], [(U, [2, 8])], [2, 2]; backwards) do b, zt, u, h, c
+                g = step!(b, "add", zt, step!(b, "matmul", h, u))
+                open_, new = step!(b, "sigmoid", columns(b, g, 0, 6)), step!(b, "tanh", columns(b, g, 6, 8))
+                kept = step!(b, "mul", step!(b, "sub", Literal(1), columns(b, open_, 0, 2)), c)
+                c2 = step!(b, "add", kept, step!(b, "mul", columns(b, open_, 2, 4), new))
+                h2 = step!(b, "mul", columns(b, open_, 4, 6), step!(b, "tanh", c2))
+                (h2, h2, c2)
+            end
+        end
+    end
+    rehearse_layer(3, 4) do s, x
+        scan!(s, 3, [(x, 4)], [], [2]) do b, xt, h
+            h2 = step!(b, "sigmoid", step!(b, "dense", together(b, 1, xt, h); attrs=Dict("flatten" => true), parameters=("kernel" => [6, 2], "bias" => [2])))
+            (step!(b, "relu", h2), h2)
+        end
+    end
+end
+
 function rehearse_convolutions()
     for rank in 1:3, activation in ("relu", "identity"), kind in ("conv", "conv_transpose")
         attrs = Dict("strides" => fill(1, rank), "padding" => kind == "conv" ? fill([0, 0], rank) : fill(0, rank), "output_padding" => fill(0, rank), "dilation" => fill(1, rank), "groups" => 1)
@@ -165,6 +193,7 @@ end
 
 if ccall(:jl_generating_output, Cint, ()) == 1
     rehearse_layers()
+    rehearse_scans()
     rehearse_convolutions()
     rehearse_primitives()
     rehearse_losses()

@@ -46,6 +46,25 @@ end
 plan_text(s::Sketch, outputs...) = json(Dict("format" => 1, "dtype" => s.dtype, "single" => length(outputs) == 1, "inputs" => s.inputs,
     "constants" => s.constants, "steps" => s.steps, "outputs" => collect(outputs), "params" => s.parameters))
 
+"""
+A scan in a plan: `build(body, xs..., hs...)` gives the body's outputs from the inputs of a step and the states of these widths; `sequences` are numbers
+and widths of the inputs with steps, `held` numbers and shapes of those that are the same at every step.
+"""
+function scan!(build, s::Sketch, steps::Int, sequences, held, states; carried=true, backwards=false, path="scan")
+    b = Sketch(s.dtype)
+    inside = Any[[input!(b, [nothing, width]) for (_, width) in sequences]; [input!(b, shape) for (_, shape) in held]; [input!(b, [nothing, width]) for width in states]]
+    outputs = build(b, inside...)
+    starts = [step!(s, "parameter"; rank=1, attrs=Dict("name" => "h$i"), parameters=("h$i" => [width],), path) for (i, width) in enumerate(states)]
+    merge!(s.parameters, b.parameters)
+    body = parse_json(plan_text(b, outputs...))
+    body["params"] = Dict{String,Any}()
+    id = next!(s)
+    attrs = Dict("steps" => steps, "sequences" => length(sequences), "held" => length(held), "carried" => carried, "backwards" => backwards)
+    push!(s.steps, Dict("op" => "scan", "path" => path, "inputs" => Any[[x for (x, _) in sequences]; [x for (x, _) in held]; starts], "outputs" => [id], "shapes" => [fill(1, 3)],
+        "attrs" => attrs, "params" => Dict(p => p for p in keys(b.parameters)), "activation" => "identity", "body" => body))
+    return id
+end
+
 """The specification of arrays for the bridge."""
 described(a::Array; more...) = Dict{String,Any}("ptr" => Int(UInt(pointer(a))), "shape" => python_shape(size(a)), "dtype" => dtype_name(eltype(a)), (String(k) => v for (k, v) in more)...)
 

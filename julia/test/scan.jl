@@ -66,3 +66,14 @@ end
     empty!(m.handle.carry)
     @test shown(true) ≈ first_
 end
+
+@testset "bodies that do not fit are refused before they run" begin
+    about(change) = (plan = P.parse_json(recurrence()); change(only(filter(s -> s["op"] == "scan", plan["steps"]))); Dict{String,Any}("plans" => Dict{String,Any}("forward" => plan)))
+    @test P.plan_in(about(s -> nothing), "forward") isa P.Plan
+    for change in (
+        s -> (s["attrs"]["sequences"] = 2), s -> (s["attrs"]["steps"] = 0), s -> (s["attrs"]["held"] = -1), s -> delete!(s, "body"), s -> delete!(s["attrs"], "carried"),
+        s -> (s["body"]["outputs"] = Any[0]), s -> (s["body"]["outputs"] = Any[99, 99]), s -> (s["body"]["steps"][end]["inputs"] = Any[10^9]), s -> (s["op"] = "tanh"),
+    )
+        @test_throws P.PlanError P.plan_in(about(change), "forward")
+    end
+end

@@ -27,6 +27,7 @@ from pyphoton import (
     save_workout,
 )
 from pyphoton.backends.julia import locate
+from pyphoton.flux import recurrent, unroll
 
 ROOT = Path(pp.__file__).parents[1]
 RANDOM = np.random.default_rng(4)
@@ -129,6 +130,29 @@ def test_julia_alone_predicts_trains_and_writes_back(julia_alone, tmp_path):
     before = {path: p.value.copy() for path, p in back.network.parameters.items()}
     trained(back, 1)
     assert all((p.value != before[path]).any() for path, p in back.network.parameters.items())
+
+
+SCANS = """
+x, y, p = Array{Float32}(undef, 3, 5, 40), Array{Int64}(undef, 40), Array{Float32}(undef, 3, 40)
+foreach(((a, f),) -> read!(f, a), (x => "x.bin", y => "y.bin", p => "p.bin"))
+w = load_workout("w.pp")
+println(maximum(abs.(predict(w, x) .- p)))
+println(only(fit!(w, x, y; epochs=1, batch=40, shuffle=false)))
+"""
+
+
+def test_julia_alone_runs_scans(julia_alone, tmp_path):
+    """A net with states, unrolled, in a saved workout: predictions, and an epoch of training."""
+    model = Sequential(unroll(recurrent.LSTM(3, 4), 5, stateful=False), lambda x: x[:, -1], Dense(3))
+    x = RANDOM.normal(size=(40, 5, 3)).astype("float32")
+    workout = trained(made("julia", model=model), 2, x)
+    save_workout(workout, tmp_path / "w.pp", architecture=False)
+    for name, array in (("x", x), ("y", LABELS.astype("int64")), ("p", workout.predict(x))):
+        array.tofile(tmp_path / f"{name}.bin")
+    difference, loss = julia_alone(SCANS)
+    assert float(difference) <= 1e-6
+    workout.fit_((x, LABELS), epochs=1, batch_size=40, shuffle=False)
+    assert float(loss) == pytest.approx(workout.history.last("loss"), rel=1e-5)
 
 
 HOSTILE = """
