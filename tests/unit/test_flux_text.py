@@ -6,7 +6,25 @@ import numpy as np
 import pytest
 
 from pyphoton import MSE, SGD, PhotonError, Workout
-from pyphoton.flux import Chain, Dense, Dropout, Input, infer, net, prev, randn, relu, reset_, softmax, tf, torch_, unroll, vcat, zeros, σ
+from pyphoton.flux import (
+    Chain,
+    Dense,
+    Dropout,
+    Input,
+    infer,
+    net,
+    prev,
+    randn,
+    relu,
+    reset_,
+    softmax,
+    tf,
+    torch_,
+    unroll,
+    vcat,
+    zeros,
+    σ,
+)
 
 X = np.random.default_rng(1).normal(size=(3, 10, 4)).astype("float32")
 
