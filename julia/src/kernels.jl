@@ -116,7 +116,7 @@ end
 
 """The size of arrays of these sizes together. Errors: DimensionMismatch."""
 function broadcast_size(sizes::Dims...)
-    rank = maximum(length, sizes)
+    rank = maximum(map(length, sizes))
     return ntuple(rank) do d
         n = 1
         for s in sizes

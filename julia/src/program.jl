@@ -35,6 +35,9 @@ mutable struct Program{T}
     by_inputs::Route
 end
 
+"""Ops of any number of inputs: `forward` gets them in a vector, so that it is compiled once and not for each number."""
+abstract type ManyInputs end
+
 """kind of step => function (T, step, weights by name, activation) that makes its op. Engines add to it when they are loaded."""
 const BUILDERS = Dict{String,Any}()
 
@@ -113,6 +116,7 @@ relabel(error, s::Step) = error isa InterruptException ? rethrow() : throw(StepE
 
 """One dynamic call: `op` is not looked at before, so that only the kinds themselves are compiled."""
 function run_forward(@nospecialize(op), mode::Mode, registers::Vector{Any}, inputs::Vector{Int})
+    op isa ManyInputs && return forward(op, mode, Any[registers[i] for i in inputs])
     n = length(inputs)
     n == 1 && return forward(op, mode, registers[inputs[1]])
     n == 2 && return forward(op, mode, registers[inputs[1]], registers[inputs[2]])
@@ -181,7 +185,7 @@ end
 
 ones_like(::Type{T}, x::Array) where {T} = fill!(similar(x, T), one(T))
 
-function collect_slopes!(p::Program, inputs, found::Tuple, want::Int)
+function collect_slopes!(p::Program, inputs::Vector{Int}, @nospecialize(found::Tuple), want::Int)
     for i in eachindex(inputs)
         (want >> (i - 1)) & 1 == 1 || continue
         id = inputs[i]
@@ -191,12 +195,13 @@ function collect_slopes!(p::Program, inputs, found::Tuple, want::Int)
         elseif p.owned[id]
             dynamic(add!)(old, found[i])
         else
-            p.slopes[id], p.owned[id] = old + found[i], true
+            p.slopes[id], p.owned[id] = dynamic(added)(old, found[i]), true
         end
     end
 end
 
-"""a += b, for arrays of one size."""
+"""a + b, for arrays of one size, and a += b."""
+added(a::Array{T}, b::Array{T}) where {T} = reshape(map_into!(+, Vector{T}(undef, length(a)), vec(a), vec(b)), size(a))
 add!(a::Array{T}, b::Array{T}) where {T} = (map_into!(+, vec(a), vec(a), vec(b)); a)
 
 wanted(want::Int, k::Int) = (want >> (k - 1)) & 1 == 1

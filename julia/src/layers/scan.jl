@@ -34,7 +34,7 @@ Product{T}(step, held) where {T} = Product{T}(step, held, Buffer{T,3}(), Buffer{
 `sequences` are (features..., steps, batch), `held` the same at every step; the result is (features..., steps, batch). States begin as they
 are given, or where the last minibatch left them.
 """
-mutable struct Scan{T}
+mutable struct Scan{T} <: ManyInputs
     const body::Plan
     const weights::Dict{String,Weight{T}}
     const programs::Vector{Program{T}}
@@ -68,28 +68,28 @@ function products_of(::Type{T}, body::Plan, steps, sequences::Int, held::Int) wh
     return found
 end
 
-function forward(op::Scan{T}, mode::Mode, inputs::Array...) where {T}
-    batch = batch_of(inputs[1])
+function forward(op::Scan{T}, mode::Mode, inputs::Vector{Any}) where {T}
+    batch = dynamic(batch_of)(inputs[1])::Int
     carry = op.carried ? mode.carry : nothing
     kept = carry === nothing ? nothing : get(carry, op.path, nothing)
     first_state = op.sequences + op.held + 1
-    fresh = kept === nothing || isempty(kept) || batch_of(kept[1]) != batch
-    states = fresh ? Any[dynamic(repeated)(as(T, s), batch) for s in inputs[first_state:end]] : copy(kept)
+    fresh = kept === nothing || isempty(kept) || dynamic(batch_of)(kept[1]) != batch
+    states = fresh ? Any[dynamic(repeated)(dynamic(as)(T, s), batch) for s in inputs[first_state:end]] : copy(kept)
     y = with_threads_for(largest_product(op, inputs, batch)) do
         run_steps!(op, mode, inputs, states, batch)
     end
     carry === nothing || (carry[op.path] = Any[dynamic(copy)(s) for s in states])
-    return y, (map(size, inputs), fresh, inputs)
+    return y, (Any[size(x) for x in inputs], fresh, inputs)
 end
 
-largest_product(op::Scan, inputs, batch::Int) = maximum((length(inputs[p.held]) * batch for p in op.products); init=0)
+largest_product(op::Scan, inputs, batch::Int) = maximum(Int[length(inputs[p.held])::Int * batch for p in op.products]; init=0)
 
 """All steps in their order; `states` become the last ones."""
 function run_steps!(op::Scan{T}, mode::Mode, inputs, states, batch::Int) where {T}
     y = nothing
     for k in op.order
         p = op.programs[k]
-        given = Any[i <= op.sequences ? dynamic(step_of)(x, k, p.registers[p.plan.inputs[i].id]) : x for (i, x) in enumerate(inputs[1:op.sequences+op.held])]
+        given = Any[i <= op.sequences ? dynamic(step_of)(x, k, p.registers[p.plan.inputs[i].id]) : x for (i, x) in enumerate(view(inputs, 1:op.sequences+op.held))]
         forward!(p, mode, append!(given, states))
         outputs = p.plan.outputs
         y === nothing && (y = Array{T}(undef, dynamic(steps_of)(p.registers[outputs[1]], length(op.order), batch)))
@@ -99,10 +99,10 @@ function run_steps!(op::Scan{T}, mode::Mode, inputs, states, batch::Int) where {
     return y
 end
 
-function backward(op::Scan{T}, (sizes, fresh, inputs), dy::Array{T}, want::Int) where {T}
+function backward(op::Scan{T}, (sizes, fresh, inputs)::Tuple{Vector{Any},Bool,Vector{Any}}, dy::Array{T}, want::Int) where {T}
     route = route!(op, want)
     sequences, before = op.sequences, op.sequences + op.held
-    found = Any[wanted(want, i) ? zeros(T, sizes[i]) : nothing for i in 1:length(sizes)]
+    found = Any[wanted(want, i) ? dynamic(zeros)(T, sizes[i]) : nothing for i in 1:length(sizes)]
     flowing = Any[nothing for _ in before+1:length(sizes)]
     with_threads_for(largest_product(op, inputs, batch_of(dy))) do
         for k in Iterators.reverse(op.order)
@@ -156,7 +156,8 @@ seed!(slopes, id, d) = (slopes[id] === nothing ? (slopes[id] = d) : dynamic(add!
 """The way back through a body: to what is trained now, to the states, and to the inputs that are wanted."""
 function route!(op::Scan, want::Int)
     before = op.sequences + op.held
-    key = Bool[(wanted(want, i) for i in 1:before)...; [w.trained for (_, w) in sort!(collect(op.weights); by=first)]]
+    key = Bool[wanted(want, i) for i in 1:before]
+    foreach(path -> push!(key, op.weights[path].trained), sort!(collect(String, keys(op.weights))))
     if op.route.version < 0 || op.key != key
         p = op.programs[1]
         ids = Int[v.id for (i, v) in enumerate(p.plan.inputs) if (i > before || wanted(want, i)) && startswith(v.dtype, "float")]

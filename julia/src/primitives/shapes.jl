@@ -50,25 +50,28 @@ slope_of(op::Index, (size, rest...)) = reshape(sized!(op.dx, prod(size)), size)
 """Add the gradient of a part to that of the whole."""
 add_part!(dx::Array{T}, (size, lengths, steps, offset), dy::Array{T}) where {T} = (scatter_walk!(vec(dx), vec(dy), lengths, steps, offset); dx)
 
-struct Concat{T}
+struct Concat{T} <: ManyInputs
     axis::Int
 end
 BUILDERS["concat"] = (T, step, weights, activation) -> Concat{T}(get(step.attrs, "axis", 1))
 
-function forward(op::Concat{T}, mode::Mode, xs::Array...) where {T}
-    R = common(T, xs...)
+function forward(op::Concat{T}, mode::Mode, xs::Vector{Any}) where {T}
+    highest = maximum(Int[dynamic(level)(x) for x in xs])
+    R = highest == 3 ? T : highest == 2 ? Int64 : Bool
     d = dimension(op.axis, ndims(xs[1]))
-    splits = [split_size(size(x), d) for x in xs]
+    splits = Dims{3}[dynamic(split_size)(size(x), d) for x in xs]
     all(s -> s[1] == splits[1][1] && s[3] == splits[1][3], splits) || throw(DimensionMismatch("sizes $(map(size, xs)) along dimension $d"))
     I, O, total = splits[1][1], splits[1][3], sum(s[2] for s in splits)
     y, before = Vector{R}(undef, I * total * O), 0
     for (x, s) in zip(xs, splits)
-        copy_blocks!(y, vec(as(R, x)), I * s[2], I * total, I * before, O)
+        dynamic(copy_blocks!)(y, dynamic(flat)(R, x), I * s[2], I * total, I * before, O)
         before += s[2]
     end
-    result = Tuple(k == d ? total : size(xs[1], k) for k in 1:ndims(xs[1]))
-    return reshape(y, result), (map(size, xs), splits, total)
+    result = Int[k == d ? total : size(xs[1], k) for k in 1:ndims(xs[1])]
+    return dynamic(reshape)(y, Tuple(result)), (Any[size(x) for x in xs], splits, total)
 end
+
+flat(::Type{R}, x::Array) where {R} = vec(as(R, x))
 
 """O blocks of n elements, `step` apart in y from `offset`, one after the other in x."""
 function copy_blocks!(y::Vector{R}, x::Vector{R}, n::Int, step::Int, offset::Int, O::Int) where {R}
@@ -77,7 +80,7 @@ function copy_blocks!(y::Vector{R}, x::Vector{R}, n::Int, step::Int, offset::Int
     end
 end
 
-function backward(op::Concat, (sizes, splits, total), dy::Array{T}, want::Int) where {T}
+function backward(op::Concat, (sizes, splits, total)::Tuple{Vector{Any},Vector{Dims{3}},Int}, dy::Array{T}, want::Int) where {T}
     before = 0
     found = Any[nothing for _ in sizes]
     for (k, (size, (I, M, O))) in enumerate(zip(sizes, splits))
@@ -86,7 +89,7 @@ function backward(op::Concat, (sizes, splits, total), dy::Array{T}, want::Int) w
             for o in 0:O-1
                 copyto!(dx, o * I * M + 1, vec(dy), o * I * total + I * before + 1, I * M)
             end
-            found[k] = reshape(dx, size)
+            found[k] = dynamic(reshape)(dx, size)
         end
         before += M
     end

@@ -14,7 +14,7 @@ from pyphoton.backends.numpy.run import nested
 from pyphoton.backends.torch.exchange import to_numpy, to_torch
 from pyphoton.backends.torch.lower import Mode, lower
 from pyphoton.backends.torch.precision import HALVES, Precision
-from pyphoton.backends.torch.scan import scan, with_splits, with_sums
+from pyphoton.backends.torch.scan import scan, with_splits
 from pyphoton.data.arrays import outside
 from pyphoton.errors import note
 from pyphoton.plan import Plan, Step
@@ -40,7 +40,7 @@ class Program:
         needed = _needed(plan, plan.outputs if whole else plan.outputs[:1])
         lowered = [(_function(s, tensors, mode, device), s.inputs, s.outputs[0], s) for s in plan.steps]
         if whole:
-            lowered, count = with_splits(plan, with_sums(plan, lowered), len(self.registers))
+            lowered, count = with_splits(plan, lowered, len(self.registers))
             self.registers += [None] * (count - len(self.registers))
         self.main = [code[:3] for code in lowered if id(code[3]) in needed]
         self.rest = [code[:3] for code in lowered if id(code[3]) not in needed]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
@@ -64,22 +63,6 @@ def with_splits(plan: Plan, lowered: list[Code], count: int) -> tuple[list[Code]
             result.append((partial(torch.split, split_size_or_sections=widths, dim=1), code[1], registers[source], code[3]))
         result.append((itemgetter(places[code[2]]), (registers[source],), code[2], code[3]))
     return result, count
-
-
-def with_sums(plan: Plan, lowered: list[Code]) -> list[Code]:
-    """a + b W, where nothing else reads b W, as one operation."""
-    shapes = {v.id: v.shape for v in plan.inputs} | {o: shape for s in plan.steps for o, shape in zip(s.outputs, s.shapes, strict=True)}
-    readers = Counter([*plan.outputs, *(i for s in plan.steps for i in s.inputs)])
-    products = {c[2]: c for c in lowered if c[3].op == "matmul" and readers[c[2]] == 1 and all(len(shapes.get(i, ())) == 2 for i in c[1])}
-    result: list[Code] = []
-    for function, inputs, output, step in lowered:
-        term = next((i for i in inputs if step.op == "add" and i in products), None)
-        other = inputs[inputs[0] == term] if term is not None and len(inputs) == 2 else -1
-        if term is not None and shapes.get(other) == step.shapes[0] == shapes[term]:
-            result = [c for c in result if c[2] != term]
-            function, inputs = torch.addmm, (other, *products[term][1])
-        result.append((function, inputs, output, step))
-    return result
 
 
 def _cuts(plan: Plan) -> dict[int, tuple[list[int], dict[int, int]]]:
