@@ -9,8 +9,7 @@ Importing this package loads neither an engine nor NumPy: each name is loaded wi
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from pyphoton.lazy import lazily
 
 __version__ = "0.1.0"
 
@@ -89,19 +88,4 @@ _NAMES = {
         "ResNet18", "ResNet34", "ResNet50", "VGG11", "VGG13", "VGG16", "VGG19",
     ),
 }  # fmt: skip
-_HOME = {name: module for module, names in _NAMES.items() for name in names}
-
-__all__ = sorted(_HOME, key=str.lower)
-
-
-def __getattr__(name: str) -> Any:
-    module = _HOME.get(name)
-    if module is None:
-        raise AttributeError(f"module 'pyphoton' has no attribute {name!r}")
-    value = getattr(import_module(f"pyphoton.{module}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__all__, __getattr__, __dir__ = lazily(__name__, _NAMES)

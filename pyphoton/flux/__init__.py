@@ -11,8 +11,7 @@ squares, and a label that is absent makes `onehot` zeros.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from pyphoton.lazy import lazily
 
 _NAMES = {
     "activations": (
@@ -45,19 +44,4 @@ _NAMES = {
     "layers": ("Input", "Layer"),
     "saving": ("load", "save"),
 }  # fmt: skip
-_HOME = {name: module for module, names in _NAMES.items() for name in names}
-
-__all__ = sorted(_HOME, key=str.lower)
-
-
-def __getattr__(name: str) -> Any:
-    module = _HOME.get(name)
-    if module is None:
-        raise AttributeError(f"module 'pyphoton.flux' has no attribute {name!r}")
-    value = getattr(import_module(f"pyphoton.{module}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__all__, __getattr__, __dir__ = lazily(__name__, _NAMES)

@@ -72,13 +72,8 @@ class Chain(Sequential):
 
     def add_(self, *layers: Any) -> Chain:
         """Append layers, in place. Returns the chain. Errors: ShapeError where they do not fit; nothing is changed then."""
-        before = list(self._members)
+        Chain(*self._members, *layers)  # checks the whole before anything is changed
         super().add_(*layers)
-        try:
-            self._check()
-        except Exception:
-            self._members[:] = before
-            raise
         return self
 
     add = add_
