@@ -123,6 +123,7 @@ function step_of(x::Array{T,N}, k::Int, old=nothing) where {T,N}
     return move_step!(y, x, k, (to, from, i, j) -> (to[i] = from[j]))
 end
 put_step!(y::Array{T,N}, k::Int, x::Array{T,M}) where {T,N,M} = (move_step!(x, y, k, (from, to, i, j) -> (to[j] = from[i])); y)
+put_step!(y::Array{T,N}, k::Int, ::Nothing) where {T,N} = (fill!(selectdim(y, N - 1, k), zero(T)); y)
 
 function move_step!(one::Array{T}, all::Array{T,N}, k::Int, move::F) where {T,N,F}
     f, s, n = prod(size(all)[1:N-2]; init=1), size(all, N - 1), size(all, N)

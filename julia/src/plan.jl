@@ -11,7 +11,7 @@ struct PlanStep
     path::String
     inputs::Vector{Int}
     output::Int
-    rank::Int
+    shape::Vector{Any}
     params::Dict{String,String}
     attrs::Dict{String,Any}
     activation::String
@@ -82,6 +82,5 @@ function read_step(s::Dict{String,Any})
     for (name, path) in dict(s, "params")
         params[name] = path::String
     end
-    rank = length(shapes[1]::Vector{Any})
-    return PlanStep(text(s, "op"), text(s, "path"), positions(s["inputs"]), position(outputs[1]::Int), rank, params, dict(s, "attrs"), text(s, "activation"), haskey(s, "body") ? plan_of(dict(s, "body")) : nothing)
+    return PlanStep(text(s, "op"), text(s, "path"), positions(s["inputs"]), position(outputs[1]::Int), shapes[1]::Vector{Any}, params, dict(s, "attrs"), text(s, "activation"), haskey(s, "body") ? plan_of(dict(s, "body")) : nothing)
 end

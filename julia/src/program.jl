@@ -12,7 +12,7 @@ struct Step
     name::String
     path::String
     inputs::Vector{Int}
-    output::Int
+    outputs::Vector{Int}
     weights::Vector{Any}
 end
 
@@ -38,6 +38,9 @@ end
 """Ops of any number of inputs: `forward` gets them in a vector, so that it is compiled once and not for each number."""
 abstract type ManyInputs end
 
+"""Ops of several results, too: `forward` gives them in a vector, and `backward` gets their gradients in one (nothing: nobody asks)."""
+abstract type ManyOutputs <: ManyInputs end
+
 """kind of step => function (T, step, weights by name, activation) that makes its op. Engines add to it when they are loaded."""
 const BUILDERS = Dict{String,Any}()
 
@@ -47,18 +50,19 @@ supported() = sort!(collect(keys(BUILDERS)))
 """Whether gradients go through an op."""
 differentiable(op) = true
 
-"""`whole`: gradients flow from all outputs, not from the first (the loss) alone."""
-function Program{T}(plan::Plan, parameters::Dict{String,Weight{T}}; whole::Bool=false) where {T}
+"""`body`: of a scan. Gradients flow from all its outputs, not from the first (the loss) alone, and its element-wise steps work by columns."""
+function Program{T}(plan::Plan, parameters::Dict{String,Weight{T}}; body::Bool=false) where {T}
     registers = Vector{Any}(nothing, plan.count)
     steps = Step[]
-    for s in plan.steps
-        lower!(steps, registers, T, s, parameters)
+    known = Known(plan)
+    for run in (body ? runs_of(plan, known) : with_affine(plan, known))
+        length(run) == 1 ? lower!(steps, registers, T, run[1], parameters) : push!(steps, body ? columns_step(T, run, plan, known) : affine_step(T, run))
     end
     for (number, value) in plan.constants
         registers[number] = value
     end
     weights = unique(Weight{T}[w for s in steps for w in s.weights])
-    needed = ancestors(steps, whole ? plan.outputs : plan.outputs[1:min(1, end)])
+    needed = ancestors(steps, body ? plan.outputs : plan.outputs[1:min(1, end)])
     count = length(registers)
     return Program{T}(plan, steps, registers, Vector{Any}(nothing, length(steps)), Vector{Any}(nothing, count), fill(false, count), weights, needed, Route([], -1), Route([], -1))
 end
@@ -75,8 +79,8 @@ function lower!(steps, registers, ::Type{T}, s::PlanStep, parameters) where {T}
     used = Any[weights[name] for name in sort!(collect(keys(weights)))]
     apart = !fused && s.activation != "identity"
     output = apart ? length(push!(registers, nothing)) : s.output
-    push!(steps, Step(op, s.op, s.path, s.inputs, output, used))
-    apart && push!(steps, Step(BUILDERS[s.activation](T, s, weights, IDENTITY), s.activation, s.path, [output], s.output, []))
+    push!(steps, Step(op, s.op, s.path, s.inputs, [output], used))
+    apart && push!(steps, Step(BUILDERS[s.activation](T, s, weights, IDENTITY), s.activation, s.path, [output], [s.output], []))
     return nothing
 end
 
@@ -84,7 +88,7 @@ end
 function ancestors(steps, outputs)
     found, wanted = fill(false, length(steps)), Set(outputs)
     for k in length(steps):-1:1
-        if steps[k].output in wanted
+        if any(in(wanted), steps[k].outputs)
             found[k] = true
             union!(wanted, steps[k].inputs)
         end
@@ -104,7 +108,8 @@ function forward!(p::Program, mode::Mode, arrays)
         while k < length(p.steps)
             k += 1
             s = p.steps[k]
-            registers[s.output], p.tapes[k] = run_forward(s.op, mode, registers, s.inputs)::Tuple{Any,Any}
+            y, p.tapes[k] = run_forward(s.op, mode, registers, s.inputs)::Tuple{Any,Any}
+            s.op isa ManyOutputs ? foreach((i, a) -> registers[i] = a, s.outputs, y::Vector{Any}) : (registers[s.outputs[1]] = y)
         end
     catch error
         relabel(error, p.steps[k])
@@ -141,7 +146,7 @@ function route_from(p::Program, values::Vector{Int}, version::Int=0)
         p.needed[k] && differentiable(s.op) || continue
         want = sum(1 << (i - 1) for (i, r) in enumerate(s.inputs) if r in flows; init=0)
         want == 0 && !any(trained, s.weights) && continue
-        push!(flows, s.output)
+        union!(flows, s.outputs)
         push!(steps, (k, want))
     end
     return Route(reverse!(steps), version)
@@ -167,8 +172,8 @@ function descend!(p::Program, route::Route)
         for (j, want) in route.steps
             k = j
             s = p.steps[k]
-            dy = p.slopes[s.output]
-            dy === nothing && continue
+            all(i -> p.slopes[i] === nothing, s.outputs) && continue
+            dy = s.op isa ManyOutputs ? p.slopes[s.outputs] : p.slopes[s.outputs[1]]
             if s.op isa Index && p.owned[s.inputs[1]]
                 dynamic(add_part!)(p.slopes[s.inputs[1]], p.tapes[k], dy)
                 continue
@@ -187,7 +192,7 @@ ones_like(::Type{T}, x::Array) where {T} = fill!(similar(x, T), one(T))
 
 function collect_slopes!(p::Program, inputs::Vector{Int}, @nospecialize(found::Tuple), want::Int)
     for i in eachindex(inputs)
-        (want >> (i - 1)) & 1 == 1 || continue
+        (want >> (i - 1)) & 1 == 1 && found[i] !== nothing || continue
         id = inputs[i]
         old = p.slopes[id]
         if old === nothing

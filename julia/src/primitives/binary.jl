@@ -43,7 +43,13 @@ function operand_slope(slope::S, buffer::Buffer{T,1}, dy::Array{T}, u, v, y, siz
     return unspread(d, size, own)
 end
 
-binary(name, f, a, b; floats=false) = (BUILDERS[name] = (T, step, weights, activation) -> Binary{T}(f, a, b, floats))
+"""name, function and slopes."""
+const BINARIES = Tuple{String,Any,Any,Any}[]
+
+function binary(name, f, a, b; floats=false)
+    BUILDERS[name] = (T, step, weights, activation) -> Binary{T}(f, a, b, floats)
+    push!(BINARIES, (name, f, a, b))
+end
 
 add(a, b) = a + b
 add(a::Bool, b::Bool) = a | b

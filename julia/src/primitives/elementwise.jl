@@ -27,7 +27,13 @@ function backward(op::Unary{T}, tape, dy::Array{T}, want::Int) where {T}
     return (reshape(dx, size(dy)),)
 end
 
-unary(name, f, slope; floats=true) = (BUILDERS[name] = (T, step, weights, activation) -> Unary{T}(f, slope, floats))
+"""name, function and slope of those that have no attributes."""
+const UNARIES = Tuple{String,Any,Any}[]
+
+function unary(name, f, slope; floats=true)
+    BUILDERS[name] = (T, step, weights, activation) -> Unary{T}(f, slope, floats)
+    push!(UNARIES, (name, f, slope))
+end
 
 unary("neg", -, (x, y) -> -one(x); floats=false)
 unary("abs", abs, (x, y) -> sign(x); floats=false)

@@ -74,3 +74,21 @@ function backward(op::MatMul{T}, (left, right, batch, size_a, size_b), dy::Array
     end
     return (reshape(da, size_a), reshape(db, size_b))
 end
+
+"""A product and a row added to it: what a dense layer does, with matrices that were computed."""
+struct Affine{T}
+    product::MatMul{T}
+end
+
+function forward(op::Affine{T}, mode::Mode, a::Array, b::Array, row::Array) where {T}
+    y, tape = forward(op.product, mode, as(T, a), as(T, b))
+    biased!(identity, dynamic(columns_matrix)(y), vec(as(T, row)))
+    return y, (tape, size(row))
+end
+
+columns_matrix(y::Array) = reshape(y, (size(y, 1), length(y) ÷ max(size(y, 1), 1)))
+
+function backward(op::Affine{T}, (tape, size_), dy::Array{T}, want::Int) where {T}
+    da, db = backward(op.product, tape, dy, want)
+    return (da, db, wanted(want, 3) ? unspread(vec(dy), size(dy), size_) : nothing)
+end
