@@ -7,7 +7,7 @@ from pydoc_data.topics import topics
 import numpy as np
 
 from pyphoton import Adam, seed_
-from pyphoton.flux import LSTM, Chain, Dense, Input, accuracy, batches, chunk, logloss, onecold, onehot, reset_, sequences, softmax, train_, unroll
+from pyphoton.flux import *
 
 epochs, length, hidden = (int(os.environ.get(name, usual)) for name, usual in (("EPOCHS", 10), ("LETTERS", 50_000), ("HIDDEN", 64)))
 seed_(1)
