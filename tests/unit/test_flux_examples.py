@@ -4,15 +4,17 @@ import re
 import runpy
 
 import pytest
-from test_examples import FOLDER, MOST_LINES, check
+from test_examples import FOLDER, check
 
 FLUX = FOLDER / "flux"
+MOST_LINES = 80  # equations and their fields take more lines than layers
 SCRIPTS = sorted(path.name for path in FLUX.glob("*.py"))
 RUNS = {
     "01_mlp.py": ({"EPOCHS": 3}, 0.75),
     "02_convnet.py": ({"EPOCHS": 2}, 0.65),
     "03_batching.py": ({"EPOCHS": 10}, 0.55),
     "04_char_rnn.py": ({"EPOCHS": 3, "LETTERS": 30000}, 0.3),
+    "05_translation.py": ({"EPOCHS": 6, "DATES": 1500}, 0.8),
 }
 """How small a script is run, and the accuracy that it must reach so."""
 DIGITS = {"01_mlp.py", "02_convnet.py"}
@@ -38,9 +40,10 @@ def test_the_index_names_every_script_once():
     assert {name for name in SCRIPTS if len((FLUX / name).read_text("utf-8").splitlines()) >= MOST_LINES} == set()
 
 
-def test_no_letters_learnt_is_a_failure(monkeypatch):
-    """The char-rnn ends with an error where the loss has not fallen: one epoch of a few updates is not enough."""
+@pytest.mark.parametrize(("name", "size", "little"), [("04_char_rnn.py", "LETTERS", 8000), ("05_translation.py", "DATES", 200)])
+def test_nothing_learnt_is_a_failure(name, size, little, monkeypatch):
+    """A script ends with an error where it has not learnt: one epoch of a few updates is not enough."""
     monkeypatch.setenv("EPOCHS", "1")
-    monkeypatch.setenv("LETTERS", "8000")
+    monkeypatch.setenv(size, str(little))
     with pytest.raises(SystemExit, match="not learnt"):
-        runpy.run_path(str(FLUX / "04_char_rnn.py"), run_name="__main__")
+        runpy.run_path(str(FLUX / name), run_name="__main__")
