@@ -151,11 +151,15 @@ function rehearse_losses()
     end
 end
 
+own(s, name, shape) = step!(s, "parameter"; attrs=Dict("name" => name), parameters=(name => shape,), path="net", rank=length(shape))
+part(s, x, index...; rank=2) = step!(s, "getitem", x; attrs=Dict("index" => collect(Any, index)), rank)
+columns(b, x, low, high) = part(b, x, WHOLE, [low, high, nothing])
+together(s, axis, xs...; rank=2) = step!(s, "concat", xs...; attrs=Dict("axis" => axis), rank)
+shaped(s, x, lengths...) = step!(s, "reshape", x; attrs=Dict("shape" => [nothing, lengths...]), rank=1 + length(lengths))
+const WHOLE = [nothing, nothing, nothing]
+
 """Recurrences as equations: an LSTM with its products outside and side by side, as Python plans it, and one that joins x and h in its body."""
 function rehearse_scans()
-    own(s, name, shape) = step!(s, "parameter"; attrs=Dict("name" => name), parameters=(name => shape,), path="net", rank=length(shape))
-    columns(b, x, low, high) = step!(b, "getitem", x; attrs=Dict("index" => [[nothing, nothing, nothing], [low, high, nothing]]))
-    together(s, axis, xs...; rank=2) = step!(s, "concat", xs...; attrs=Dict("axis" => axis), rank)
     for backwards in (false, true)
         rehearse_layer(3, 4) do s, x
             W = together(s, 1, own(s, "W1", [4, 6]), step!(s, "transpose", own(s, "W2", [2, 4]); attrs=Dict("axes" => [1, 0])))
@@ -179,6 +183,25 @@ function rehearse_scans()
     end
 end
 
+"""A recurrence that looks at all steps of its input, with two outputs in one row: attention as equations, as Python plans it."""
+function rehearse_attention()
+    rehearse_layer(3, 4) do s, x
+        keys = together(s, -1, x, dense!(s, x, 4, 2); rank=3)
+        seen = step!(s, "matmul", keys, own(s, "Wk", [6, 5]); rank=3)
+        owned = [(own(s, name, shape), shape) for (name, shape) in ("Wh" => [2, 5], "v" => [5], "kernel" => [10, 2], "bias" => [2])]
+        y = scan!(s, 3, [(x, 4)], [(seen, [nothing, 3, 5]), (keys, [nothing, 3, 6]), owned...], [2]) do b, xt, k, all, Wh, v, kernel, bias, h
+            where_ = step!(b, "tanh", step!(b, "add", k, part(b, step!(b, "matmul", h, Wh), WHOLE, "new"; rank=3); rank=3); rank=3)
+            weights = step!(b, "softmax", step!(b, "matmul", where_, v); attrs=Dict("axis" => -1))
+            context = part(b, step!(b, "matmul", part(b, weights, WHOLE, "new"; rank=3), all; rank=3), WHOLE, 0)
+            h2 = step!(b, "tanh", step!(b, "add", step!(b, "matmul", together(b, 1, xt, context), kernel), bias))
+            (together(b, 1, shaped(b, h2, 2), shaped(b, weights, 3)), h2)
+        end
+        h, weights = (shaped(s, part(s, y, WHOLE, WHOLE, [low, high, nothing]; rank=3), 3, high - low) for (low, high) in ((0, 2), (2, 5)))
+        total(y) = step!(s, "sum", step!(s, "sum", y; attrs=Dict("axis" => [1, 2]), rank=1); rank=0)
+        step!(s, "add", total(h), total(weights); rank=0)
+    end
+end
+
 function rehearse_convolutions()
     for rank in 1:3, activation in ("relu", "identity"), kind in ("conv", "conv_transpose")
         attrs = Dict("strides" => fill(1, rank), "padding" => kind == "conv" ? fill([0, 0], rank) : fill(0, rank), "output_padding" => fill(0, rank), "dilation" => fill(1, rank), "groups" => 1)
@@ -194,6 +217,7 @@ end
 if ccall(:jl_generating_output, Cint, ()) == 1
     rehearse_layers()
     rehearse_scans()
+    rehearse_attention()
     rehearse_convolutions()
     rehearse_primitives()
     rehearse_losses()
