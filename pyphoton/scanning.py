@@ -39,7 +39,7 @@ def kinds(draft: Draft, each: Collection[int]) -> dict[int, int]:
 
 
 def _kind(draft: Draft, step: Step, most: int, found: dict[int, int]) -> int:
-    if most == HELD and (step.op in OPS or step.op == "parameter"):
+    if most == HELD and (step.op in OPS or step.op in ("parameter", "dense")):
         return HELD
     return EACH if most == EACH and for_all_steps(draft, step, found) is not None else STATE
 

@@ -232,3 +232,24 @@ def test_what_does_not_fit_is_told():
         unroll(m, 4)(x, keys)
     with pytest.raises(ShapeError, match="several"):
         unroll(net(lambda x: (x, x.sum())), 4)(x)
+
+
+def test_a_layer_on_what_is_held(float64):
+    """Dense on the keys inside of a step is one step before the scan; its gradients are differences, and those of the step's own layers."""
+
+    @net
+    class Look:
+        read: Any
+        out: Any
+        h: Any
+
+        def forward(self, x, keys):
+            self.h = tanh(self.out(x * self.h) + self.read(keys).mean(axis=1))
+            return self.h
+
+    model = unroll(Look(Dense(2, flatten=False), Dense(2), np.array([0.5, -0.3])), 3, seq=(True, False))
+    made = plan(trace(model, (Tensor((None, 3, 2)), Tensor((None, 4, 5)))))
+    assert [s.op for s in made.steps].count("dense") == 1
+    assert "dense" not in [s.op for s in made.steps[-1].body.steps]
+    x, keys = RANDOM.normal(size=(2, 3, 2)), RANDOM.normal(size=(2, 4, 5))
+    check_gradients(Workout(model, MSE(), SGD(0.1)), ((x, keys), RANDOM.normal(size=(2, 3, 2))))
