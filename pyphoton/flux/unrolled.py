@@ -42,7 +42,9 @@ class Unrolled(Layer):
         self.model, self.steps, self.stateful, self.backwards = model, int(steps), stateful, backwards
 
     def __repr__(self) -> str:
-        return f"unroll({self.model!r}, {self.steps})"
+        model = f"flip({self.model!r})" if self.backwards else repr(self.model)
+        options = "".join(f", {name}={value!r}" for name, value in (("seq", self.seq), ("stateful", self.stateful)) if value is not True)
+        return f"unroll({model}, {self.steps}{options})"
 
     def arguments(self) -> dict[str, Any]:
         """What is saved."""

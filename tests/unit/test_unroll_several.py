@@ -220,6 +220,13 @@ def test_seq_is_saved(tmp_path):
     assert want.shape == (2, 3, 2)
 
 
+def test_repr_is_the_call():
+    """What was said of inputs, states and direction is shown."""
+    layer = Dense(2)
+    assert repr(unroll(layer, 3)) == f"unroll({layer!r}, 3)"
+    assert repr(unroll(flip(layer), 3, seq=(True, False), stateful=False)) == f"unroll(flip({layer!r}), 3, seq=(True, False), stateful=False)"
+
+
 def test_what_does_not_fit_is_told():
     """seq for another number of inputs, or no truth values; a sequence of another length; an output without samples."""
     m, (x, keys) = attention(), data()
