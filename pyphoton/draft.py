@@ -18,7 +18,8 @@ class Draft:
         self.steps, self.constants, self.outputs = list(plan.steps), dict(plan.constants), plan.outputs
         self.inputs: tuple[Value, ...] = plan.inputs
         self.whole = {v.id for v in plan.inputs if not v.dtype.startswith("float")}
-        self.same_input: int | None = None
+        self.same: frozenset[int] = frozenset()
+        """Inputs of a body that are the same at every step."""
         self.shapes: dict[int, Shape] = {v.id: tuple(v.shape) for v in plan.inputs}
         self.shapes |= {k: tuple(getattr(v, "shape", ())) for k, v in plan.constants.items()}
         self.shapes |= {o: tuple(shape) for s in plan.steps for o, shape in zip(s.outputs, s.shapes, strict=True)}

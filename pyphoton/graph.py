@@ -27,6 +27,12 @@ def flattened(arguments: Sequence[Any]) -> tuple[tuple[Any, ...], list[int | Non
     return flat, [len(a) if isinstance(a, tuple) else None for a in arguments]
 
 
+def nested(structure: Sequence[int | None], flat: Sequence[Any]) -> tuple[Any, ...]:
+    """Arguments as a function wants them: what `flattened` has made flat, as it was."""
+    rest = iter(flat)
+    return tuple(next(rest) if size is None else tuple(next(rest) for _ in range(size)) for size in structure)
+
+
 def opaque(function: Callable[..., Any], inputs: Sequence[Any], structure: Sequence[Any], shape: Shape) -> Tensor:
     """A Python function that only a Python engine can run, as one node; `structure` says how its arguments nest."""
     node = Node("python", tuple(inputs), {"name": getattr(function, "__name__", repr(function)), "structure": structure})
@@ -61,16 +67,17 @@ def own_array(layer: Layer, name: str, cls: type[Tensor] = Tensor) -> Tensor:
     return node.outputs[0]
 
 
-def scan(body: Graph, x: Tensor, starts: Sequence[Tensor], steps: int, *, carried: bool, backwards: bool) -> Tensor:
+def scan(
+    body: Graph, sequences: Sequence[Tensor], held: Sequence[Tensor], starts: Sequence[Tensor], steps: int, *, carried: bool, backwards: bool,
+) -> Tensor:  # fmt: skip
     """`body` step by step, as one node: (batch, steps, ...) of its first output.
 
-    body takes the input of a step and states, and gives an output and the states of the next step, which begin as `starts`.
-    x is (batch, steps, ...), or with one axis less the same at every step. carried: states go on from minibatch to
-    minibatch where data come in order. backwards: from the last step to the first.
+    body takes a step of each of the sequences (batch, steps, ...), what is held, (batch, ...) and the same at every step, and
+    states, and gives an output and the states of the next step, which begin as `starts`. carried: states go on from
+    minibatch to minibatch where data come in order. backwards: from the last step to the first.
     """
-    each = len(x.shape) > len(body.inputs[0].shape)
-    attrs = {"steps": steps, "sequences": int(each), "held": int(not each), "carried": carried, "backwards": backwards}
-    node = Node("scan", (x, *starts), attrs, path=where_path(), body=body)
+    attrs = {"steps": steps, "sequences": len(sequences), "held": len(held), "carried": carried, "backwards": backwards}
+    node = Node("scan", (*sequences, *held, *starts), attrs, path=where_path(), body=body)
     y = body.outputs[0]
     node.outputs = (Tensor((y.shape[0], steps, *y.shape[1:]), y.dtype, node),)
     return node.outputs[0]

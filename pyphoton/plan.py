@@ -9,9 +9,9 @@ opaque function (op "python"), which only the engine that can call it accepts.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from pyphoton.layers.base import Param
 from pyphoton.tensor import Node, Tensor
 from pyphoton.typing import Shape
 
+T = TypeVar("T")
 FORMAT = 1
 FUSED = frozenset({"relu", "tanh", "sigmoid", "softplus", "gelu", "swish", "selu"})
 """Activations that become part of the layer's step before them."""
@@ -146,6 +147,11 @@ def plan(graph: Graph, dtype: str = "float32", *, fuse: bool = True, spread: boo
     return _finished(scanning.spread(made) if spread else made, fuse)
 
 
+def parted(inputs: Sequence[T], sequences: int, held: int) -> tuple[Sequence[T], Sequence[T], Sequence[T]]:
+    """A scan's inputs: those with steps, those that are the same at every step, and what states begin with."""
+    return inputs[:sequences], inputs[sequences : sequences + held], inputs[sequences + held :]
+
+
 def _finished(made: Plan, fuse: bool) -> Plan:
     """The plan with activations where they belong; only the whole plan describes parameters."""
     steps = tuple(s if s.body is None else replace(s, body=replace(_finished(s.body, fuse), params={})) for s in made.steps)
@@ -219,8 +225,8 @@ class _Planner:
             places = [k for k, i in enumerate(node.inputs) if i is tensor]
             if not places:
                 continue
-            if node.body is not None and 0 in places:
-                found += _Planner(node.body, self.dtype)._uses(node.body.inputs[0])
+            if node.body is not None:
+                found += [u for k in places for u in _Planner(node.body, self.dtype)._uses(node.body.inputs[k])]
                 continue
             if node.op not in VIEWS:
                 found += _uses(node, tensor, places)

@@ -7,13 +7,14 @@ states, or is random. Values are the same up to the order of additions.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
 from pyphoton.draft import Draft
 from pyphoton.ops import OPS
 from pyphoton.packing import lowered, packed, reordered, split
-from pyphoton.plan import Plan, Step, Value
+from pyphoton.plan import Plan, Step, Value, parted
 
 HELD, EACH, STATE = 0, 1, 2
 """What a value of a body depends on at most."""
@@ -27,21 +28,18 @@ WHOLE = [None, None, None]
 """The index of a whole axis."""
 
 
-def kinds(draft: Draft, x: int | None) -> dict[int, int]:
-    """For each value HELD, EACH or STATE; `x` is the input that is another one at each step."""
+def kinds(draft: Draft, each: Collection[int]) -> dict[int, int]:
+    """For each value HELD, EACH or STATE; `each` are the inputs that are others at each step."""
     states = {v.id for v in draft.inputs}
     found = dict.fromkeys(draft.constants, HELD) | dict.fromkeys(states, STATE)
-    if draft.same_input is not None:
-        found[draft.same_input] = HELD
-    if x is not None:
-        found[x] = EACH
+    found |= dict.fromkeys(draft.same, HELD) | dict.fromkeys(each, EACH)
     for step in draft.steps:
         found[step.outputs[0]] = _kind(draft, step, max((found[i] for i in step.inputs), default=HELD), found)
     return found
 
 
 def _kind(draft: Draft, step: Step, most: int, found: dict[int, int]) -> int:
-    if most == HELD and (step.op in OPS or step.op == "parameter"):
+    if most == HELD and (step.op in OPS or step.op in ("parameter", "dense")):
         return HELD
     return EACH if most == EACH and for_all_steps(draft, step, found) is not None else STATE
 
@@ -88,9 +86,8 @@ def _spread_scan(outer: Draft, step: Step, body: Plan) -> Step:
     """The scan with less in its body; what it needs is appended to the outer steps."""
     a = step.attrs
     draft = Draft(body)
-    x = body.inputs[0].id
-    draft.same_input = None if a["sequences"] else x
-    each = x if a["sequences"] else None
+    sequences, held, _ = parted(body.inputs, a["sequences"], a["held"])
+    each, draft.same = {v.id for v in sequences}, frozenset(v.id for v in held)
     lowered(draft, body.params)
     split(draft, kinds(draft, each))
     reordered(draft, kinds(draft, each))
@@ -98,18 +95,18 @@ def _spread_scan(outer: Draft, step: Step, body: Plan) -> Step:
     found = kinds(draft, each)
     stay, crossing = _cut(draft, found)
     known = {v.id: i for v, i in zip(body.inputs, step.inputs, strict=True)}
-    if x not in crossing and not any(_has_batch(draft, i) for i in crossing):
-        crossing.append(x)  # somebody has to know the batch
+    if not any(_has_batch(draft, i) for i in crossing):
+        crossing.append(body.inputs[0].id)  # somebody has to know the batch
     _move(outer, draft, set(crossing), known, found, a["steps"])
-    sequences = [i for i in crossing if found[i] == EACH]
-    held = sorted((i for i in crossing if found[i] != EACH), key=lambda i: not _has_batch(draft, i))
-    states = [v for v in body.inputs[1:]]
-    inputs = tuple(Value(i, draft.shapes[i], "int64" if i in draft.whole else body.dtype, _below(body, i)) for i in (*sequences, *held))
-    draft.steps, draft.inputs = stay, (*inputs, *states)
+    stepwise = [i for i in crossing if found[i] == EACH]
+    constant = sorted((i for i in crossing if found[i] != EACH), key=lambda i: not _has_batch(draft, i))
+    inputs = tuple(Value(i, draft.shapes[i], "int64" if i in draft.whole else body.dtype, _below(body, i)) for i in (*stepwise, *constant))
+    first_state = a["sequences"] + a["held"]
+    draft.steps, draft.inputs = stay, (*inputs, *body.inputs[first_state:])
     made = draft.plan(body)
     return replace(
-        step, inputs=(*(known[i] for i in (*sequences, *held)), *step.inputs[1:]), body=made,
-        params={path: path for s in made.steps for path in s.params.values()}, attrs={**a, "sequences": len(sequences), "held": len(held)},
+        step, inputs=(*(known[i] for i in (*stepwise, *constant)), *step.inputs[first_state:]), body=made,
+        params={path: path for s in made.steps for path in s.params.values()}, attrs={**a, "sequences": len(stepwise), "held": len(constant)},
     )  # fmt: skip
 
 

@@ -151,31 +151,54 @@ function rehearse_losses()
     end
 end
 
+own_array!(s, name, shape) = step!(s, "parameter"; attrs=Dict("name" => name), parameters=(name => shape,), path="net", rank=length(shape))
+taken!(s, x, index...; rank=2) = step!(s, "getitem", x; attrs=Dict("index" => collect(Any, index)), rank)
+features!(b, x, low, high) = taken!(b, x, WHOLE_AXIS, [low, high, nothing])
+joined!(s, axis, xs...; rank=2) = step!(s, "concat", xs...; attrs=Dict("axis" => axis), rank)
+reshaped!(s, x, lengths...) = step!(s, "reshape", x; attrs=Dict("shape" => [nothing, lengths...]), rank=1 + length(lengths))
+const WHOLE_AXIS = [nothing, nothing, nothing]
+
 """Recurrences as equations: an LSTM with its products outside and side by side, as Python plans it, and one that joins x and h in its body."""
 function rehearse_scans()
-    own(s, name, shape) = step!(s, "parameter"; attrs=Dict("name" => name), parameters=(name => shape,), path="net", rank=length(shape))
-    columns(b, x, low, high) = step!(b, "getitem", x; attrs=Dict("index" => [[nothing, nothing, nothing], [low, high, nothing]]))
-    together(s, axis, xs...; rank=2) = step!(s, "concat", xs...; attrs=Dict("axis" => axis), rank)
     for backwards in (false, true)
         rehearse_layer(3, 4) do s, x
-            W = together(s, 1, own(s, "W1", [4, 6]), step!(s, "transpose", own(s, "W2", [2, 4]); attrs=Dict("axes" => [1, 0])))
-            U, b_ = own(s, "U", [2, 8]), together(s, 0, own(s, "b1", [6]), own(s, "b2", [2]); rank=1)
+            W = joined!(s, 1, own_array!(s, "W1", [4, 6]), step!(s, "transpose", own_array!(s, "W2", [2, 4]); attrs=Dict("axes" => [1, 0])))
+            U, b_ = own_array!(s, "U", [2, 8]), joined!(s, 0, own_array!(s, "b1", [6]), own_array!(s, "b2", [2]); rank=1)
             z = step!(s, "add", step!(s, "matmul", x, W; rank=3), b_; rank=3)
             scan!(s, 3, [(z, 8)], [(U, [2, 8])], [2, 2]; backwards) do b, zt, u, h, c
                 g = step!(b, "add", zt, step!(b, "matmul", h, u))
-                open_, new = step!(b, "sigmoid", columns(b, g, 0, 6)), step!(b, "tanh", columns(b, g, 6, 8))
-                kept = step!(b, "mul", step!(b, "sub", Literal(1), columns(b, open_, 0, 2)), c)
-                c2 = step!(b, "add", kept, step!(b, "mul", columns(b, open_, 2, 4), new))
-                h2 = step!(b, "mul", columns(b, open_, 4, 6), step!(b, "tanh", c2))
+                open_, new = step!(b, "sigmoid", features!(b, g, 0, 6)), step!(b, "tanh", features!(b, g, 6, 8))
+                kept = step!(b, "mul", step!(b, "sub", Literal(1), features!(b, open_, 0, 2)), c)
+                c2 = step!(b, "add", kept, step!(b, "mul", features!(b, open_, 2, 4), new))
+                h2 = step!(b, "mul", features!(b, open_, 4, 6), step!(b, "tanh", c2))
                 (h2, h2, c2)
             end
         end
     end
     rehearse_layer(3, 4) do s, x
         scan!(s, 3, [(x, 4)], [], [2]) do b, xt, h
-            h2 = step!(b, "sigmoid", step!(b, "dense", together(b, 1, xt, h); attrs=Dict("flatten" => true), parameters=("kernel" => [6, 2], "bias" => [2])))
+            h2 = step!(b, "sigmoid", step!(b, "dense", joined!(b, 1, xt, h); attrs=Dict("flatten" => true), parameters=("kernel" => [6, 2], "bias" => [2])))
             (step!(b, "relu", h2), h2)
         end
+    end
+end
+
+"""A recurrence that looks at all steps of its input, with two outputs in one row: attention as equations, as Python plans it."""
+function rehearse_attention()
+    rehearse_layer(3, 4) do s, x
+        keys = joined!(s, -1, x, dense!(s, x, 4, 2); rank=3)
+        seen = step!(s, "matmul", keys, own_array!(s, "Wk", [6, 5]); rank=3)
+        owned = [(own_array!(s, name, shape), shape) for (name, shape) in ("Wh" => [2, 5], "v" => [5], "kernel" => [10, 2], "bias" => [2])]
+        y = scan!(s, 3, [(x, 4)], [(seen, [nothing, 3, 5]), (keys, [nothing, 3, 6]), owned...], [2]) do b, xt, k, all, Wh, v, kernel, bias, h
+            where_ = step!(b, "tanh", step!(b, "add", k, taken!(b, step!(b, "matmul", h, Wh), WHOLE_AXIS, "new"; rank=3); rank=3); rank=3)
+            weights = step!(b, "softmax", step!(b, "matmul", where_, v); attrs=Dict("axis" => -1))
+            context = taken!(b, step!(b, "matmul", taken!(b, weights, WHOLE_AXIS, "new"; rank=3), all; rank=3), WHOLE_AXIS, 0)
+            h2 = step!(b, "tanh", step!(b, "add", step!(b, "matmul", joined!(b, 1, xt, context), kernel), bias))
+            (joined!(b, 1, reshaped!(b, h2, 2), reshaped!(b, weights, 3)), h2)
+        end
+        h, weights = (reshaped!(s, taken!(s, y, WHOLE_AXIS, WHOLE_AXIS, [low, high, nothing]; rank=3), 3, high - low) for (low, high) in ((0, 2), (2, 5)))
+        total(y) = step!(s, "sum", step!(s, "sum", y; attrs=Dict("axis" => [1, 2]), rank=1); rank=0)
+        step!(s, "add", total(h), total(weights); rank=0)
     end
 end
 
@@ -194,6 +217,7 @@ end
 if ccall(:jl_generating_output, Cint, ()) == 1
     rehearse_layers()
     rehearse_scans()
+    rehearse_attention()
     rehearse_convolutions()
     rehearse_primitives()
     rehearse_losses()

@@ -79,7 +79,42 @@ class _Uneven:
         return apply("concat", self.m.sum(axis=2), self.s, x.exp(), axis=1)
 
 
-_affine, _new, _joined, _lags, _uneven = (cast(Any, c) for c in (_Affine, _Explicit, _Joined, _Lags, _Uneven))
+@net
+class _Attention:
+    """A step that looks at all of `keys` and gives two outputs: a product for each sample, a softmax over its steps."""
+
+    Wq: Any
+    Wk: Any
+    v: Any
+    h: Any
+
+    def forward(self, x: Any, keys: Any) -> Any:
+        scores = tanh(keys @ self.Wk + (self.h @ self.Wq)[:, None]) @ self.v
+        weights = apply("softmax", scores, axis=-1)
+        self.h = tanh((weights[:, None] @ keys)[:, 0] + x)
+        return self.h, weights
+
+
+@net
+class _Two:
+    """Two sequences side by side."""
+
+    W: Any
+    h: Any
+
+    def forward(self, x: Any, y: Any) -> Any:
+        self.h = tanh(x @ self.W + y * self.h)
+        return self.h
+
+
+def _ends(x: Any) -> Any:
+    """Outputs of unequal shapes: one number, a matrix, a whole number for each sample."""
+    return x.sum(axis=1), x[:, :2, None] * x[:, None], x.argmax(axis=1)
+
+
+_affine, _new, _joined, _lags, _uneven, _attention, _two = (
+    cast(Any, c) for c in (_Affine, _Explicit, _Joined, _Lags, _Uneven, _Attention, _Two)
+)
 
 
 def _unrolled(make: Callable[[], Any], **options: Any) -> Callable[[], Any]:
@@ -110,6 +145,10 @@ NETS.add("scan-without-states", _unrolled(lambda: L.Sequential(L.Dense(4, tanh),
 NETS.add("scan-of-words", _unrolled(lambda: L.Sequential(L.Embedding(5, 3), _explicit())), whole(2, 4, below=5))
 NETS.add("scan-of-images", _unrolled(lambda: L.Sequential(L.Conv2D(2, 2), L.Flatten(), L.Dense(3), _explicit())), floats(2, 4, 1, 3, 3))
 NETS.add("scan-in-scan", lambda: unroll(L.Sequential(unroll(_explicit(), 2, stateful=False), lambda x: x[:, 1], _joined(L.Dense(3), _ZEROS(3))), 3), floats(2, 3, 2, 3))
+NETS.add("scan-two-sequences", _unrolled(lambda: _two(_ZEROS((3, 2)), _ZEROS(2))), _sequence, floats(2, 4, 2))
+NETS.add("scan-two-outputs", lambda: net(lambda x: unroll(_ends, 4)(x.tanh())), _sequence)
+NETS.add("scan-attention", lambda: unroll(_attention(_ZEROS((3, 5)), _ZEROS((3, 5)), _ZEROS(5), _ZEROS(3)), 4, seq=(True, False)), _sequence, floats(2, 6, 3))
+NETS.add("scan-held-first", lambda: unroll(lambda once, x: _ends(once * x), 4, seq=(False, True)), floats(2, 3), _sequence)
 NETS.add("scan-dropout", _unrolled(lambda: _joined(L.Sequential(L.Dense(5), L.Dropout(0.4)), _ZEROS(5))), _sequence, random=True)
 for _kind in (recurrent.Recurrent, recurrent.GatedRecurrent, recurrent.LSTM):
     NETS.add(f"scan-{_kind.__name__.lower()}", _unrolled(partial(cast(Any, _kind), 3, 4), stateful=False), _sequence, trained=_kind is recurrent.LSTM)

@@ -121,15 +121,15 @@ class Net(Layer):
 
     def on_arrays(self, *inputs: Any) -> Any:
         """One step, computed with NumPy as it is written. A vector is one sample."""
-        flat = [t for i in inputs for t in (i if isinstance(i, tuple) else (i,))]
+        flat, structure = graph.flattened(inputs)
         arrays = [np.asarray(t, dtype=None if np.asarray(t).dtype.kind in "iub" else config.get_context().dtype) for t in flat]
         current = states.step.get()
         if current is not None:
-            return self._computed(_nested(inputs, arrays))
+            return self._computed(graph.nested(structure, arrays))
         single = all(a.ndim == 1 for a in arrays)
         arrays = [a[None] for a in arrays] if single else arrays
         with states.stepping(len(arrays[0])) as current:
-            result = self._computed(_nested(inputs, arrays))
+            result = self._computed(graph.nested(structure, arrays))
             states.commit(current)
         return _unbatched(result) if single else result
 
@@ -258,11 +258,6 @@ class _Columns(np.ndarray):
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         return getattr(ufunc, method)(*(np.asarray(i) if isinstance(i, _Columns) else i for i in inputs), **kwargs)
-
-
-def _nested(inputs: tuple[Any, ...], arrays: list[Any]) -> tuple[Any, ...]:
-    rest = iter(arrays)
-    return tuple(tuple(next(rest) for _ in i) if isinstance(i, tuple) else next(rest) for i in inputs)
 
 
 def _unbatched(result: Any) -> Any:

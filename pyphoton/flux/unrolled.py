@@ -8,19 +8,22 @@ import numpy as np
 
 from pyphoton import graph
 from pyphoton.arguments import is_integer
-from pyphoton.errors import ArgumentError, ShapeError, TraceError
+from pyphoton.errors import ArgumentError, ShapeError
 from pyphoton.flux.nets import Net
 from pyphoton.flux.states import Step, stepping
 from pyphoton.layers.base import Layer
 from pyphoton.layers.containers import Sequential
 from pyphoton.network import network_of
+from pyphoton.ops import size
 from pyphoton.scopes import children, where
-from pyphoton.tensor import Tensor
+from pyphoton.tensor import Tensor, apply
+from pyphoton.typing import show
 
 
 class Unrolled(Layer):
     """`model` at each of `steps` steps of a sequence: (batch, steps, ...) -> (batch, steps, ...); made by `unroll`.
 
+    `seq` says of each input whether it has steps or is the same at every step. A model of several outputs gives as many sequences.
     What a state holds at the end of a call is where the next one begins (as a constant: gradients stop there), until the batch has another size or
     `reset_`. In training, states go on from minibatch to minibatch where data come in order, within an epoch; shuffled
     samples begin anew. predict always begins anew.
@@ -28,17 +31,20 @@ class Unrolled(Layer):
 
     cyclic = False
 
-    def __init__(self, model: Any, steps: int, *, seq: bool = True, stateful: bool = True, backwards: bool = False) -> None:
+    def __init__(self, model: Any, steps: int, *, seq: Any = True, stateful: bool = True, backwards: bool = False) -> None:
         if not is_integer(steps) or steps < 1:
             raise ArgumentError("unroll", "a number of steps from 1", repr(steps))
         if not callable(model) or isinstance(model, Unrolled):
             raise ArgumentError("unroll", "a model that is not unrolled yet", repr(model))
         if is_flipped(model):
             raise ArgumentError("unroll", "flip around the whole model or a member of a Chain", repr(model), "Unroll the parts, and join their outputs.")
-        self.model, self.steps, self.seq, self.stateful, self.backwards = model, int(steps), seq, stateful, backwards
+        self.seq = seq if isinstance(seq, bool) else _of_each(seq)
+        self.model, self.steps, self.stateful, self.backwards = model, int(steps), stateful, backwards
 
     def __repr__(self) -> str:
-        return f"unroll({self.model!r}, {self.steps})"
+        model = f"flip({self.model!r})" if self.backwards else repr(self.model)
+        options = "".join(f", {name}={value!r}" for name, value in (("seq", self.seq), ("stateful", self.stateful)) if value is not True)
+        return f"unroll({model}, {self.steps}{options})"
 
     def arguments(self) -> dict[str, Any]:
         """What is saved."""
@@ -49,26 +55,67 @@ class Unrolled(Layer):
         return {"model": self.model}
 
     def on_arrays(self, *inputs: Any) -> Any:
-        """On (batch, steps, ...), or one sequence (steps, ...) of vectors."""
-        (x,) = (np.asarray(i) for i in inputs)
-        single = self.seq and x.ndim == 2 and x.dtype.kind == "f"
-        result = network_of(self)(x[None] if single else x)
-        return result[0] if single else result
+        """On (batch, steps, ...), or one sequence (steps, ...) of vectors; then what has no steps is one sample's, too."""
+        flat, structure = graph.flattened(inputs)
+        arrays = [np.asarray(a) for a in flat]
+        long = [a for a, each in zip(arrays, self._each(len(arrays)), strict=True) if each]
+        single = bool(long) and all(a.ndim == 2 and a.dtype.kind == "f" for a in long)
+        result = network_of(self)(*graph.nested(structure, [a[None] for a in arrays] if single else arrays))
+        return result if not single else tuple(r[0] for r in result) if isinstance(result, tuple) else result[0]
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, *inputs: Any) -> Any:
         """The scan of one traced step."""
-        if self.seq and (len(x.shape) < 2 or x.shape[1] != self.steps):
+        flat, structure = graph.flattened(inputs)
+        each = self._each(len(flat))
+        for x in (x for x, e in zip(flat, each, strict=True) if e and (len(x.shape) < 2 or x.shape[1] != self.steps)):
             got = x.shape[1] if len(x.shape) > 1 else "none"
             raise ShapeError(where(repr(self)), f"sequence length {self.steps}", f"{got}", "Unroll the model to that length, or cut the sequence.")
-        now = Tensor((None, *x.shape[2:]), x.dtype) if self.seq else Tensor(x.shape, x.dtype)
+        now = [Tensor((None, *x.shape[2:]), x.dtype) if e else Tensor(x.shape, x.dtype) for x, e in zip(flat, each, strict=True)]
         with stepping() as step:
-            y = graph.call(self.model, now)
-        if not isinstance(y, Tensor):
-            raise TraceError(where(repr(self)), "one tensor as the output of a step", repr(y))
+            result = graph.call(self.model, *graph.nested(structure, now))
+        outputs = graph.only_tensors(result, where(repr(self)))
+        y = result if isinstance(result, Tensor) else as_row(outputs, where(repr(self)))
         last, new = values(step)
-        body = graph.graph_of((now, *last), (y, *new))
+        order = [*(k for k, e in enumerate(each) if e), *(k for k, e in enumerate(each) if not e)]
+        body = graph.graph_of((*(now[k] for k in order), *last), (y, *new))
         starts = [graph.own_array(s.net, s.name) for s in step.states.values() for _ in s.last]
-        return graph.scan(body, x, starts, self.steps, carried=self.stateful, backwards=self.backwards)
+        given = [flat[k] for k in order]
+        y = graph.scan(body, given[: sum(each)], given[sum(each) :], starts, self.steps, carried=self.stateful, backwards=self.backwards)
+        return y if isinstance(result, Tensor) else of_row(y, outputs)
+
+    def _each(self, count: int) -> tuple[bool, ...]:
+        """For each input whether it has steps. Errors: ArgumentError."""
+        if isinstance(self.seq, bool):
+            return (self.seq,) * count
+        if len(self.seq) != count:
+            raise ArgumentError(where(repr(self)), f"{len(self.seq)} inputs, as seq= has", str(count))
+        return self.seq
+
+
+def _of_each(seq: Any) -> tuple[bool, ...]:
+    if not isinstance(seq, tuple | list) or not seq or not all(isinstance(each, bool) for each in seq):
+        raise ArgumentError("unroll", "seq: True or False, or one of these for each input", repr(seq))
+    return tuple(seq)
+
+
+def as_row(outputs: tuple[Tensor, ...], owner: str) -> Tensor:
+    """The outputs of a step as one row of floats for each sample, (batch, numbers). Errors: ShapeError."""
+    for y in outputs:
+        if y.shape[:1] != (None,) or None in y.shape[1:]:
+            raise ShapeError(owner, "outputs of a step that are (batch, ...) and of known shape, where there are several", show(y.shape))
+    floats = [y if y.dtype.startswith("float") else y.astype("float32") for y in outputs]
+    return apply("concat", *(y.reshape(None, size(y.shape[1:])) for y in floats), axis=1)  # type: ignore[no-any-return]
+
+
+def of_row(y: Tensor, outputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """(batch, steps, numbers) as (batch, steps, ...) of each output; whole numbers are that again, exact up to 2^24."""
+    found, at = [], 0
+    for like in outputs:
+        width = size(like.shape[1:]) or 0
+        part = y[:, :, at : at + width].reshape(None, y.shape[1], *like.shape[1:])
+        found.append(part if like.dtype.startswith("float") else part.astype(like.dtype))
+        at += width
+    return tuple(found)
 
 
 def values(step: Step) -> tuple[list[Tensor], list[Tensor]]:
@@ -81,15 +128,16 @@ def values(step: Step) -> tuple[list[Tensor], list[Tensor]]:
     return last, new
 
 
-def unroll(model: Any, steps: int, *, seq: bool = True, stateful: bool = True) -> Any:
+def unroll(model: Any, steps: int, *, seq: Any = True, stateful: bool = True) -> Any:
     """The model over sequences of `steps` steps, with the same parameters.
 
-    Input: (batch, steps, ...), or with seq=False (batch, ...), the same at every step. Output: (batch, steps, ...). stateful: states go on
-    from call to call; False begins each call anew. A Chain with a `flip` in it is unrolled part by part.
-    Errors: ArgumentError; ShapeError for a sequence of another length.
+    Input: (batch, steps, ...), or with seq=False (batch, ...), the same at every step. A model of several inputs takes as many, and
+    seq=(True, False), say, tells which of them have steps. Output: (batch, steps, ...), a tuple of these where the model
+    returns one. stateful: states go on from call to call; False begins each call anew. A Chain with a `flip`
+    in it is unrolled part by part. Errors: ArgumentError; ShapeError for a sequence of another length.
     """
     if isinstance(model, Sequential) and is_flipped(model):
-        return type(model)(*(unroll(m, steps, seq=seq or i > 0, stateful=stateful) for i, m in enumerate(model)), name=model.name)
+        return type(model)(*(unroll(m, steps, seq=seq if i == 0 else True, stateful=stateful) for i, m in enumerate(model)), name=model.name)
     backwards = isinstance(model, Flipped)
     return Unrolled(model.model if isinstance(model, Flipped) else model, steps, seq=seq, stateful=stateful, backwards=backwards)
 
@@ -118,7 +166,7 @@ def flip(model: Any) -> Any:
 
 
 class SingleStep:
-    """One step with its states as arguments: (states, x) -> (states, y); made by `unroll1`."""
+    """One step with its states as arguments: (states, x...) -> (states, y); made by `unroll1`."""
 
     def __init__(self, model: Any) -> None:
         self.model = model
@@ -126,20 +174,21 @@ class SingleStep:
     def __repr__(self) -> str:
         return f"unroll1({self.model!r})"
 
-    def __call__(self, states: Any, x: Any) -> Any:
+    def __call__(self, states: Any, *inputs: Any) -> Any:
         """states: arrays (batch, ...) in the order in which the model reads them, or None for where they begin."""
-        x = np.asarray(x, dtype="float32") if not isinstance(x, Tensor) else x
+        flat, structure = graph.flattened(inputs)
+        arrays = [x if isinstance(x, Tensor) else np.asarray(x) for x in flat]
         nets = cyclic_nets(self.model)
-        with stepping(len(x)) as step:
+        with stepping(len(arrays[0])) as step:
             for (net, name), value in zip([(n, s) for n in nets for s in n.fields if s in n.states], states or (), strict=bool(states)):
                 step.of(net, name).last.append(np.asarray(value))
-            y = self.model(x)
+            y = self.model(*graph.nested(structure, arrays))
             new = tuple(s.new for n in nets for s in (step.of(n, f) for f in n.fields if f in n.states))
         return new, y
 
 
 def unroll1(model: Any) -> SingleStep:
-    """A single step: `unroll1(m)(states, x)` gives the new states and the output, and remembers nothing."""
+    """A single step: `unroll1(m)(states, x)` gives the new states and the output, and remembers nothing. Further inputs follow x."""
     return SingleStep(model)
 
 

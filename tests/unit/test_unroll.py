@@ -519,10 +519,10 @@ def test_unroll_arguments():
         unroll(m, 5)(numbers(2))
 
 
-def test_tuple_of_outputs_is_refused():
-    """A step has one output: the sequence is made of it."""
-    with pytest.raises(TraceError, match="one tensor"):
-        unroll(net(lambda x: (x, x)), 3)(numbers(2, 3, 4))
+def test_output_that_is_no_tensor():
+    """A step gives tensors: the sequences are made of them."""
+    with pytest.raises(TraceError, match="a tensor or a tuple of tensors"):
+        unroll(net(lambda x: (x, 3)), 3)(numbers(2, 3, 4))
 
 
 # ---- training --------------------------------------------------------------------------------------------------------------

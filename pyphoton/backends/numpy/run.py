@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,9 @@ from pyphoton import ops
 from pyphoton.backends.base import Batches, Hook, Rates, Report, Whole
 from pyphoton.backends.numpy.layers import LAYERS, Call
 from pyphoton.errors import Unsupported
+from pyphoton.graph import nested
 from pyphoton.optimisers import Optimiser
-from pyphoton.plan import Plan, Step
+from pyphoton.plan import Plan, Step, parted
 
 SUPPORTED = frozenset(ops.OPS) | frozenset(LAYERS) | {"python", "parameter", "scan"}
 Carry = dict[str, list[Any]]
@@ -130,11 +131,6 @@ class NumpySession:
         raise Unsupported("backend numpy", "prediction and evaluation", what, hint)
 
 
-def parted(inputs: Sequence[Any], sequences: int, held: int) -> tuple[Sequence[Any], Sequence[Any], Sequence[Any]]:
-    """A scan's inputs: those with steps, those that are the same at every step, and what states begin with."""
-    return inputs[:sequences], inputs[sequences : sequences + held], inputs[sequences + held :]
-
-
 def cut(data: Batches) -> Iterator[tuple[Plan, tuple[Any, ...], int]]:
     """Minibatches of whole arrays, or those that come."""
     if not isinstance(data, Whole):
@@ -144,15 +140,6 @@ def cut(data: Batches) -> Iterator[tuple[Plan, tuple[Any, ...], int]]:
     for start in range(0, data.samples, data.batch_size):
         rows = order[start : start + data.batch_size]
         yield data.plan, tuple(np.asarray(a)[rows] for a in data.arrays), len(rows)
-
-
-def nested(structure: Any, flat: list[Any]) -> tuple[Any, ...]:
-    """Arguments as a function wants them: `structure` holds None for one array and n for a tuple of n."""
-    rest = list(flat)
-    found: list[Any] = []
-    for size in structure:
-        found.append(rest.pop(0) if size is None else tuple(rest.pop(0) for _ in range(size)))
-    return tuple(found)
 
 
 def _cast(value: Any, dtype: str) -> Any:

@@ -10,13 +10,13 @@ import numpy as np
 import torch
 
 from pyphoton import parameters
-from pyphoton.backends.numpy.run import nested
 from pyphoton.backends.torch.exchange import to_numpy, to_torch
 from pyphoton.backends.torch.lower import Mode, lower
 from pyphoton.backends.torch.precision import HALVES, Precision
 from pyphoton.backends.torch.scan import scan, with_splits
 from pyphoton.data.arrays import outside
 from pyphoton.errors import note
+from pyphoton.graph import nested
 from pyphoton.plan import Plan, Step
 
 Tensor = torch.Tensor

@@ -10,9 +10,8 @@ from typing import Any
 
 import torch
 
-from pyphoton.backends.numpy.run import parted
 from pyphoton.backends.torch.lower import Function, Mode
-from pyphoton.plan import Plan, Step
+from pyphoton.plan import Plan, Step, parted
 
 Tensor = torch.Tensor
 
