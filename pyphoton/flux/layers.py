@@ -16,6 +16,7 @@ from pyphoton.description import stock_function
 from pyphoton.errors import ArgumentError
 from pyphoton.flux.chain import Chain
 from pyphoton.initialisers import Gaussian
+from pyphoton.layers.conv import flux_form
 from pyphoton.tensor import Tensor, apply
 
 initn = Gaussian(std=0.1)
@@ -51,10 +52,7 @@ def Conv2D(size: Any, *, in_: int | None = None, out: int = 1, stride: Any = (1,
     floor((n - size) / stride) + 1. Parameters: kernel (out, in, height, width). `in_` defaults to 1.
     Errors: ArgumentError; ShapeError for another number of channels or a kernel that does not fit.
     """
-    if set(julia) - {"in"} or (julia and in_ is not None):
-        raise ArgumentError("Conv2D", "size, in_, out, stride", ", ".join(f"{k}=" for k in julia), "The number of channels is given once.")
-    channels = julia.get("in", 1 if in_ is None else in_)
-    return layers.Conv2D(out, size, strides=stride, use_bias=False, in_channels=channels, name=name)
+    return layers.Conv2D(**flux_form(size, in_=in_, out=out, stride=stride, name=name, **julia))
 
 
 def MaxPool(size: Any, *, stride: Any = (1, 1), name: str | None = None) -> Any:

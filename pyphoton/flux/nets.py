@@ -15,6 +15,7 @@ from typing import Any, ClassVar, get_type_hints
 import numpy as np
 
 from pyphoton import config, graph, parameters
+from pyphoton.arguments import is_integer
 from pyphoton.errors import ArgumentError, NotBuilt, PhotonError, TraceError, note
 from pyphoton.flux import states
 from pyphoton.initialisers import Given
@@ -57,7 +58,7 @@ class Net(Layer):
 
     def _constructed(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
         for types, make in self.constructors:
-            if len(types) == len(values) and all(map(isinstance, values, types)):
+            if len(types) == len(values) and all(map(_fits, values, types)):
                 made = make(*values)
                 return tuple(made) if isinstance(made, tuple | list) else (made,)
         return values
@@ -258,6 +259,13 @@ class _Columns(np.ndarray):
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         return getattr(ufunc, method)(*(np.asarray(i) if isinstance(i, _Columns) else i for i in inputs), **kwargs)
+
+
+def _fits(value: Any, wanted: Any) -> bool:
+    """Whether a constructor's annotation takes a value; `int` is any whole number, NumPy's too, and what is no class anything."""
+    if wanted is int:
+        return is_integer(value)
+    return isinstance(value, wanted) if isinstance(wanted, type) else True
 
 
 def _nested(inputs: tuple[Any, ...], arrays: list[Any]) -> tuple[Any, ...]:
