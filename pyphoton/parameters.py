@@ -122,6 +122,14 @@ def obtain(
     return found
 
 
+def adopt(layer: Any, name: str, parameter: Parameter) -> None:
+    """Make a parameter that stands alone the layer's own. Errors: ArgumentError when another layer has it, or the layer has one."""
+    if any(parameter is member for entry in _store.values() for member in entry.members.values()):
+        raise ArgumentError(f"{type(layer).__name__}.{name}", "a parameter that stands alone", f"{parameter!r} of another layer", "Share the layer that has it.")
+    parameter.path = name
+    _store.setdefault(layer, _Entry(())).members[name] = parameter
+
+
 def place(layer: Any, values: Mapping[str, Any], shapes: tuple[Shape, ...], dtype: str, path: str = "") -> None:
     """Build a layer with copies of these numbers, for inputs of `shapes`. Errors: ShapeError, ArgumentError for other names; then nothing is built."""
     params = layer.params(*shapes)

@@ -18,6 +18,7 @@ from pyphoton import config, graph, parameters
 from pyphoton.arguments import is_integer
 from pyphoton.errors import ArgumentError, NotBuilt, PhotonError, TraceError, note
 from pyphoton.flux import states
+from pyphoton.flux.params import Param as Variable
 from pyphoton.initialisers import Given
 from pyphoton.layers.base import Layer, Param
 from pyphoton.scopes import tracing
@@ -34,6 +35,7 @@ class Net(Layer):
     states: ClassVar[frozenset[str]] = frozenset()
     constructors: ClassVar[list[tuple[tuple[Any, ...], Makes]]] = []
     vectors_are_samples = True
+    variables: frozenset[str] = frozenset()
     given: dict[str, Any]
     memory: dict[str, list[Any]]
 
@@ -94,6 +96,10 @@ class Net(Layer):
             if name not in self.states:
                 raise TraceError(f"{type(self).__name__}.{name}", "assignments to states in the net's own function", f"self.{name} = ...")
             states.write(self, name, value)
+        elif isinstance(value, Variable):
+            parameters.adopt(self, name, value.parameter)
+            self.given[name] = value.parameter.value
+            self.variables |= {name}
         elif callable(value) or isinstance(value, bool | int | float | str) or value is None:
             self.given[name] = value
         else:
@@ -107,9 +113,9 @@ class Net(Layer):
         return parameters.obtain(self, name, name, self.params()[name], (), config.get_context().dtype, 0).value
 
     def params(self, *inputs: Any) -> dict[str, Param]:
-        """The net's own arrays; those that states begin with are not trained."""
+        """The net's own arrays. Those that states begin with are trained only if they were given as `param(...)`."""
         return {
-            name: Param(value.shape, Given(value), "state" if name in self.states else "weight")
+            name: Param(value.shape, Given(value), "state" if name in self.states - self.variables else "weight")
             for name, value in self.given.items()
             if isinstance(value, np.ndarray)
         }
@@ -185,8 +191,9 @@ def net(what: Any) -> Any:
                 return x @ self.W + self.b
 
     Fields are given in their order: arrays (which are trained), models, numbers. A field that the function assigns is a state: read
-    before, it is what the last step left; what it was given first is its start. `@FullyConnected.constructor` adds other
-    ways to construct it. A net is a layer: it stands in other nets, in Chain, in a Workout. Errors: ArgumentError.
+    before, it is what the last step left; what it was given first is its start: an array stays as it is, `param(zeros(n))` is
+    trained by the steps that begin there (a state that is carried on from the last minibatch is a constant). A field that is given as
+    a `param(...)` is that variable, not a copy. `@FullyConnected.constructor` adds other ways to construct it. A net is a layer: it stands in other nets, in Chain, in a Workout. Errors: ArgumentError.
     Source: early Flux's @net (2016).
     """
     if isinstance(what, type):

@@ -85,7 +85,7 @@ def unroll(model: Any, steps: int, *, seq: bool = True, stateful: bool = True) -
     """The model over sequences of `steps` steps, with the same parameters.
 
     Input: (batch, steps, ...), or with seq=False (batch, ...), the same at every step. Output: (batch, steps, ...). stateful: states go on
-    from call to call; False begins each call anew. A Chain with a `flip` in it is unrolled part by part.
+    from call to call; False begins each call anew, at the states' starts, which are trained where they are `param(...)`. A Chain with a `flip` in it is unrolled part by part.
     Errors: ArgumentError; ShapeError for a sequence of another length.
     """
     if isinstance(model, Sequential) and is_flipped(model):
@@ -128,7 +128,7 @@ class SingleStep:
 
     def __call__(self, states: Any, x: Any) -> Any:
         """states: arrays (batch, ...) in the order in which the model reads them, or None for where they begin."""
-        x = np.asarray(x, dtype="float32") if not isinstance(x, Tensor) else x
+        x = x if isinstance(x, Tensor) else np.asarray(x)
         nets = cyclic_nets(self.model)
         with stepping(len(x)) as step:
             for (net, name), value in zip([(n, s) for n in nets for s in n.fields if s in n.states], states or (), strict=bool(states)):

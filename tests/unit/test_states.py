@@ -1,0 +1,80 @@
+"""States of nets: starts that are trained, single steps in every dtype, and what a state cannot be."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from test_nets import check_gradients
+from test_unroll import Lags, SimpleRecurrent, by_hand
+
+from pyphoton import MSE, SGD, ArgumentError, Workout, fit_, freeze_, gradients
+from pyphoton.flux import net, param, unroll
+
+RANDOM = np.random.default_rng(17)
+
+
+def numbers(*shape):
+    """Float32 numbers around 0."""
+    return RANDOM.normal(size=shape).astype("float32")
+
+
+def test_a_start_that_is_a_param_is_trained(float64):
+    """zeros(n) stays; param(zeros(n)) has the gradient of differences, through lags and for every sample of the batch."""
+    start = param([0.3, -0.2, 0.1, 0.5])
+    m = SimpleRecurrent(*(getattr(SimpleRecurrent(3, 4), f) for f in ("Wx", "Wh", "b")), start)
+    workout = Workout(unroll(m, 5, stateful=False), MSE(), SGD(0.5))
+    batch = RANDOM.normal(size=(2, 5, 3)), RANDOM.normal(size=(2, 5, 4))
+    found = gradients(workout, batch)
+    assert sorted(p.split(".")[-1] for p in found.keys()) == ["Wh", "Wx", "b", "hidden"]
+    check_gradients(workout, batch)
+    slope = found["model.hidden"].copy()
+    workout.step_(*batch)
+    np.testing.assert_allclose(start.x, [0.3, -0.2, 0.1, 0.5] - 0.5 * slope, rtol=1e-10)
+    np.testing.assert_allclose(workout.predict(batch[0]), by_hand_from(m, batch[0], start.x), rtol=1e-8)
+    lags = Lags(*(RANDOM.normal(size=s) for s in ((3, 2), (2, 2), (2, 2))), param([0.5, -0.2]))
+    workout = Workout(unroll(lags, 4), MSE(), SGD(0.1))
+    check_gradients(workout, (batch[0][:, :4], batch[1][:, :4, :2]))
+    assert "model.y" in gradients(workout, (batch[0][:, :4], batch[1][:, :4, :2])).keys()
+
+
+def by_hand_from(m, x, start):
+    """SimpleRecurrent from a start."""
+    return by_hand(m, x, np.broadcast_to(start, (len(x), len(start))))
+
+
+def test_a_carried_state_is_a_constant_for_the_start(float64):
+    """Of two minibatches in order, only the first begins at the start: the start moves by the first one's gradient alone."""
+    start = param(np.zeros(4))
+    m = SimpleRecurrent(*(getattr(SimpleRecurrent(3, 4), f) for f in ("Wx", "Wh", "b")), start)
+    batches = [(RANDOM.normal(size=(2, 5, 3)), RANDOM.normal(size=(2, 5, 4))) for _ in range(2)]
+    workout = Workout(unroll(m, 5), MSE(), SGD(0.5))
+    slope = gradients(workout, batches[0])["model.hidden"].copy()
+    fit_(workout, batches, epochs=1, verbose=False)
+    np.testing.assert_allclose(start.x, -0.5 * slope, rtol=1e-10)
+
+
+def test_a_param_as_a_field_is_one_variable():
+    """What training changes is the param's own number; one that another layer has is refused."""
+    W, b = param(numbers(3, 2)), param(np.zeros(2))
+
+    @net
+    class Linear:
+        W: Any
+        b: Any
+
+        def forward(self, x):
+            return x @ self.W + self.b
+
+    model, x = Linear(W, b), numbers(4, 3)
+    np.testing.assert_allclose(model(x), x @ W.x, rtol=1e-5)
+    before = W.x.copy()
+    fit_(Workout(model, MSE(), SGD(0.5)), (x, numbers(4, 2)), epochs=1, verbose=False)
+    assert np.abs(W.x - before).max() > 1e-3
+    np.testing.assert_allclose(model(x), x @ W.x + b.x, rtol=1e-5)
+    with pytest.raises(ArgumentError, match=r"Linear.W: expected a parameter that stands alone.*Share the layer that has it"):
+        Linear(W, param(np.zeros(2)))
+    frozen = Linear(param(numbers(3, 2)), param(np.zeros(2)))
+    freeze_(frozen)
+    kept = frozen.W.copy()
+    fit_(Workout(frozen, MSE(), SGD(0.5)), (x, numbers(4, 2)), epochs=1, verbose=False)
+    np.testing.assert_array_equal(frozen.W, kept)
