@@ -96,7 +96,7 @@ def vcat(*values: Any) -> Any:
 
     Julia's first axis is the last one here. Errors: ShapeError when other axes differ.
     """
-    return apply("concat", *_arrays(values), axis=-1)
+    return apply("concat", *_arrays(values, "vcat"), axis=-1)
 
 
 def hcat(*values: Any) -> Any:
@@ -104,14 +104,16 @@ def hcat(*values: Any) -> Any:
 
     Matrices (N, t, n) are joined to (N, t1 + t2, n): sequences one after the other. Errors: ShapeError.
     """
-    parts = _arrays(values)
-    rank = min((len(p.shape) for p in parts), default=0)
+    parts = _arrays(values, "hcat")
+    rank = min(len(p.shape) for p in parts)
     if rank < 3:
         parts = tuple(p[None] if rank == 1 else p[:, None] for p in parts)
     return apply("concat", *parts, axis=-2)
 
 
-def _arrays(values: tuple[Any, ...]) -> tuple[Any, ...]:
+def _arrays(values: tuple[Any, ...], owner: str) -> tuple[Any, ...]:
+    if not values or any(not isinstance(v, Tensor) and np.ndim(v) == 0 for v in values):
+        raise ArgumentError(owner, "one vector or more", ", ".join(map(repr, values)) or "nothing")
     return tuple(v if isinstance(v, Tensor) else np.asarray(v) for v in values)
 
 

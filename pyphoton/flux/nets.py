@@ -6,25 +6,20 @@ On symbolic tensors the equations become a graph like every model; on arrays the
 from __future__ import annotations
 
 import dis
-import inspect
-import sys
-import traceback
-from collections.abc import Callable
-from typing import Any, ClassVar, get_type_hints
+from typing import Any, ClassVar
 
 import numpy as np
 
 from pyphoton import config, graph, parameters
-from pyphoton.arguments import is_integer
 from pyphoton.errors import ArgumentError, NotBuilt, PhotonError, TraceError, note
 from pyphoton.flux import states
+from pyphoton.flux.explain import checked_arrays, explained, line_of
+from pyphoton.flux.fields import Constructor, Makes, constructor, filled, numbers
 from pyphoton.flux.params import Param as Variable
 from pyphoton.initialisers import Given
 from pyphoton.layers.base import Layer, Param
 from pyphoton.scopes import tracing
 from pyphoton.tensor import Tensor, apply
-
-Makes = Callable[..., Any]
 
 
 class Net(Layer):
@@ -33,18 +28,15 @@ class Net(Layer):
     in_files: ClassVar[bool] = False
     fields: ClassVar[tuple[str, ...]] = ()
     states: ClassVar[frozenset[str]] = frozenset()
-    constructors: ClassVar[list[tuple[tuple[Any, ...], Makes]]] = []
+    constructors: ClassVar[list[Constructor]] = []
     vectors_are_samples = True
     variables: frozenset[str] = frozenset()
     given: dict[str, Any]
     memory: dict[str, list[Any]]
 
-    def __init__(self, *values: Any) -> None:
+    def __init__(self, *values: Any, **named: Any) -> None:
         self.__dict__["given"], self.__dict__["memory"] = {}, {}
-        values = self._constructed(values)
-        if len(values) != len(self.fields):
-            raise ArgumentError(type(self).__name__, f"{', '.join(self.fields) or 'no fields'}", f"{len(values)} values")
-        for name, value in zip(self.fields, values, strict=True):
+        for name, value in zip(self.fields, filled(type(self).__name__, self.fields, self.constructors, values, named), strict=True):
             setattr(self, name, value)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -54,25 +46,21 @@ class Net(Layer):
     @classmethod
     def constructor(cls, make: Makes) -> Makes:
         """Decorator: another way to construct the net, told by the number and types of its arguments; it returns the fields."""
-        hints = get_type_hints(make)
-        cls.constructors.append((tuple(hints.get(p, object) for p in inspect.signature(make).parameters), make))
+        cls.constructors.append(constructor(make))
         return make
-
-    def _constructed(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
-        for types, make in self.constructors:
-            if len(types) == len(values) and all(map(_fits, values, types)):
-                made = make(*values)
-                return tuple(made) if isinstance(made, tuple | list) else (made,)
-        return values
 
     def __repr__(self) -> str:
         shown = [f"{n}: {v!r}" if callable(v) else f"{n}{getattr(v, 'shape', '')}" for n, v in self.given.items()]
         return f"{type(self).__name__}({', '.join(shown)})"
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name not in self.fields and states.step.get() is not None:
+        if name not in self.fields and (states.step.get() is not None or tracing.get() is not None):
             raise TraceError(f"{type(self).__name__}.{name}", "assignments to declared fields", f"self.{name} = ...", f"Declare it: `{name}: Any` in the class.")
         super().__setattr__(name, value)
+
+    def __getattr__(self, name: str) -> Any:
+        hint = f"; its fields are {', '.join(self.fields)}" if not name.startswith("_") else ""
+        raise AttributeError(f"{type(self).__name__} has no {name!r}{hint}")
 
     # ---- fields ------------------------------------------------------------------------------------------------------
 
@@ -91,26 +79,50 @@ class Net(Layer):
         return own.view(_Columns) if own.ndim == 2 else own
 
     def put(self, name: str, value: Any) -> None:
-        """Give a field its value: when the net is made, or, of a state, in a step."""
-        if name in self.given and (name in self.states or tracing.get() is not None):
-            if name not in self.states:
-                raise TraceError(f"{type(self).__name__}.{name}", "assignments to states in the net's own function", f"self.{name} = ...")
+        """Give a field its value: when the net is made, later from outside, or, of a state, in a step."""
+        owner, stepping = type(self).__name__, states.step.get() is not None
+        if name in self.given and name in self.states and stepping:
             states.write(self, name, value)
+        elif name in self.given and (stepping or tracing.get() is not None):
+            raise TraceError(f"{owner}.{name}", "assignments to states in the net's own function", f"self.{name} = ...")
         elif isinstance(value, Variable):
             parameters.adopt(self, name, value.parameter)
             self.given[name] = value.parameter.value
             self.variables |= {name}
+        elif name in self.states:
+            self._begin(name, value)
         elif callable(value) or isinstance(value, bool | int | float | str) or value is None:
-            self.given[name] = value
+            self._replace(name, value)
         else:
-            self.given[name] = np.array(value, dtype="float64")
+            self._replace(name, numbers(owner, name, value))
+
+    def _begin(self, name: str, value: Any) -> None:
+        """Give a state its start."""
+        if value is None or isinstance(value, str) or callable(value) or np.ndim(value) == 0:
+            hint = "A field that the function assigns is a state; zeros(n) for n features."
+            raise ArgumentError(f"{type(self).__name__}.{name}", "an array that the state begins with", repr(value), hint)
+        self._replace(name, numbers(type(self).__name__, name, value))
+        self.memory.pop(name, None)
+
+    def _replace(self, name: str, value: Any) -> None:
+        """Keep a field's value; one that the net has been computing with is replaced for engines, too. Errors: ShapeError."""
+        if name in self.given:
+            from pyphoton.network import structure_changed
+
+            if isinstance(value, np.ndarray) and isinstance(self.given[name], np.ndarray):
+                self._parameter(name).set_(value)
+            structure_changed()
+        self.given[name] = value
 
     def start_of(self, name: str) -> Any:
         """What a state begins with: an array."""
         return self._own(name)
 
+    def _parameter(self, name: str) -> parameters.Parameter:
+        return parameters.obtain(self, name, name, self.params()[name], (), config.get_context().dtype, 0)
+
     def _own(self, name: str) -> Any:
-        return parameters.obtain(self, name, name, self.params()[name], (), config.get_context().dtype, 0).value
+        return self._parameter(name).value
 
     def params(self, *inputs: Any) -> dict[str, Param]:
         """The net's own arrays. Those that states begin with are trained only if they were given as `param(...)`."""
@@ -127,17 +139,24 @@ class Net(Layer):
     # ---- calls -------------------------------------------------------------------------------------------------------
 
     def on_arrays(self, *inputs: Any) -> Any:
-        """One step, computed with NumPy as it is written. A vector is one sample."""
+        """One step, computed with NumPy as it is written. A vector is one sample. Errors: ShapeError, as an engine would have it; else Python's own."""
+        checked_arrays(self, inputs)
         flat = [t for i in inputs for t in (i if isinstance(i, tuple) else (i,))]
         arrays = [np.asarray(t, dtype=None if np.asarray(t).dtype.kind in "iub" else config.get_context().dtype) for t in flat]
-        current = states.step.get()
-        if current is not None:
+        if states.step.get() is not None:
             return self._computed(_nested(inputs, arrays))
         single = all(a.ndim == 1 for a in arrays)
         arrays = [a[None] for a in arrays] if single else arrays
-        with states.stepping(len(arrays[0])) as current:
-            result = self._computed(_nested(inputs, arrays))
-            states.commit(current)
+        try:
+            with states.stepping(len(arrays[0])) as current:
+                result = self._computed(_nested(inputs, arrays))
+                states.commit(current)
+        except (ValueError, IndexError, TypeError) as error:
+            better = None if isinstance(error, PhotonError) else explained(self, arrays, inputs)
+            if better is not None:
+                raise better from error
+            note(error, line_of(type(self).forward))
+            raise
         return _unbatched(result) if single else result
 
     def _computed(self, inputs: tuple[Any, ...]) -> Any:
@@ -149,7 +168,7 @@ class Net(Layer):
         try:
             return self._result(self.forward(*graph.spread(self.forward, inputs)))
         except Exception as error:
-            line = _line(type(self).forward)
+            line = line_of(type(self).forward)
             if line:
                 note(error, line)
             if isinstance(error, PhotonError):
@@ -197,7 +216,7 @@ def net(what: Any) -> Any:
     Source: early Flux's @net (2016).
     """
     if isinstance(what, type):
-        return _net_of_class(what)
+        return what if issubclass(what, Net) else _net_of_class(what)
     if callable(what):
         return Equations(what)
     raise ArgumentError("@net", "a class or a function", repr(what))
@@ -268,13 +287,6 @@ class _Columns(np.ndarray):
         return getattr(ufunc, method)(*(np.asarray(i) if isinstance(i, _Columns) else i for i in inputs), **kwargs)
 
 
-def _fits(value: Any, wanted: Any) -> bool:
-    """Whether a constructor's annotation takes a value; `int` is any whole number, NumPy's too, and what is no class anything."""
-    if wanted is int:
-        return is_integer(value)
-    return isinstance(value, wanted) if isinstance(wanted, type) else True
-
-
 def _nested(inputs: tuple[Any, ...], arrays: list[Any]) -> tuple[Any, ...]:
     rest = iter(arrays)
     return tuple(tuple(next(rest) for _ in i) if isinstance(i, tuple) else next(rest) for i in inputs)
@@ -282,13 +294,6 @@ def _nested(inputs: tuple[Any, ...], arrays: list[Any]) -> tuple[Any, ...]:
 
 def _unbatched(result: Any) -> Any:
     return tuple(r[0] for r in result) if isinstance(result, tuple) else result[0]
-
-
-def _line(function: Any) -> str:
-    """The line of a net's function in which the running error was raised."""
-    frames = traceback.extract_tb(sys.exc_info()[2])
-    mine = [f for f in frames if f.filename == function.__code__.co_filename and f.name == function.__name__]
-    return f"in {function.__qualname__}, line {mine[-1].lineno}: {mine[-1].line}" if mine else ""
 
 
 def randn(*shape: int) -> Any:

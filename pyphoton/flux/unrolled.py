@@ -31,7 +31,9 @@ class Unrolled(Layer):
     def __init__(self, model: Any, steps: int, *, seq: bool = True, stateful: bool = True, backwards: bool = False) -> None:
         if not is_integer(steps) or steps < 1:
             raise ArgumentError("unroll", "a number of steps from 1", repr(steps))
-        if not callable(model) or isinstance(model, Unrolled):
+        if not callable(model) or isinstance(model, type):
+            raise ArgumentError("unroll", "a model", repr(model), f"Write {model.__name__}(...)." if isinstance(model, type) else "unroll(model, steps).")
+        if isinstance(model, Unrolled):
             raise ArgumentError("unroll", "a model that is not unrolled yet", repr(model))
         if is_flipped(model):
             raise ArgumentError("unroll", "flip around the whole model or a member of a Chain", repr(model), "Unroll the parts, and join their outputs.")
@@ -50,7 +52,9 @@ class Unrolled(Layer):
 
     def on_arrays(self, *inputs: Any) -> Any:
         """On (batch, steps, ...), or one sequence (steps, ...) of vectors."""
-        (x,) = (np.asarray(i) for i in inputs)
+        if len(inputs) != 1:
+            raise ArgumentError(repr(self), "one array (batch, steps, ...)", f"{len(inputs)} arguments")
+        x = np.asarray(inputs[0])
         single = self.seq and x.ndim == 2 and x.dtype.kind == "f"
         result = network_of(self)(x[None] if single else x)
         return result[0] if single else result

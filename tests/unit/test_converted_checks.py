@@ -9,7 +9,25 @@ from test_unroll import SimpleRecurrent
 
 from pyphoton import LSTM, MSE, SGD, Sequential, ShapeError, Unsupported, Workout, get_backend, seed_, set_context
 from pyphoton.backends.numpy.run import NumpyModule
-from pyphoton.flux import Chain, Converted, Dense, Dropout, Input, flux, net, randn, relu, softmax, tanh, tf, torch_, train_, unroll, zeros, σ
+from pyphoton.flux import (
+    Chain,
+    Converted,
+    Dense,
+    Dropout,
+    Input,
+    flux,
+    net,
+    randn,
+    relu,
+    softmax,
+    tanh,
+    tf,
+    torch_,
+    train_,
+    unroll,
+    zeros,
+    σ,
+)
 
 X = np.random.default_rng(7).normal(size=(6, 4)).astype("float32")
 S = np.random.default_rng(8).normal(size=(6, 5, 4)).astype("float32")

@@ -9,7 +9,21 @@ from test_nets import check_gradients
 from test_unroll import Holder, Lags, SimpleRecurrent
 
 from pyphoton import MSE, SGD, Concurrent, Dense, Dropout, Sequential, Workout, concatenate, sigmoid, tanh
-from pyphoton.flux import Chain, Conv2D, Input, MaxPool, flatten, flip, net, param, prev, recurrent, softmax, unroll, vcat
+from pyphoton.flux import (
+    Chain,
+    Conv2D,
+    Input,
+    MaxPool,
+    flatten,
+    flip,
+    net,
+    param,
+    prev,
+    recurrent,
+    softmax,
+    unroll,
+    vcat,
+)
 
 RANDOM = np.random.default_rng(23)
 
