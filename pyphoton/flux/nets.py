@@ -180,10 +180,10 @@ class Net(Layer):
         if result is not None:
             return result
         current = states.step.get()
-        mine = [s for s in current.states.values() if s.net is self and s.new is not None] if current else []
-        if not mine:
+        last = current.written.get(id(self)) if current else None
+        if last is None:
             raise TraceError(type(self).__name__, "a function that returns something or assigns a state", "neither")
-        return mine[-1].new
+        return last.new
 
 
 class _Field:

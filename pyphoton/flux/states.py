@@ -41,6 +41,8 @@ class Step:
 
     batch: int | None = None
     states: dict[tuple[int, str], State] = field(default_factory=dict)
+    written: dict[int, State] = field(default_factory=dict)
+    """The state that each net, by its identity, has assigned last."""
 
     def of(self, net: Net, name: str) -> State:
         """The state, which is new at first."""
@@ -97,7 +99,8 @@ def write(net: Net, name: str, value: Any) -> None:
     shape = getattr(value, "shape", None)
     if shape is None or tuple(shape[1:]) != start.shape:
         raise ShapeError(f"{where(repr(net))} {name}", f"(batch, ...) like its start {start.shape}", show(shape) if shape is not None else repr(value))
-    current.of(net, name).new = value
+    current.written[id(net)] = state = current.of(net, name)
+    state.new = value
 
 
 def prev(what: Any, *rest: Any) -> Any:

@@ -7,8 +7,8 @@ import pytest
 from test_nets import check_gradients
 from test_unroll import Lags, SimpleRecurrent, by_hand
 
-from pyphoton import MSE, SGD, ArgumentError, Workout, fit_, freeze_, gradients
-from pyphoton.flux import net, param, unroll
+from pyphoton import MSE, SGD, ArgumentError, Workout, fit_, freeze_, gradients, tanh
+from pyphoton.flux import net, param, unroll, unroll1
 
 RANDOM = np.random.default_rng(17)
 
@@ -78,3 +78,41 @@ def test_a_param_as_a_field_is_one_variable():
     kept = frozen.W.copy()
     fit_(Workout(frozen, MSE(), SGD(0.5)), (x, numbers(4, 2)), epochs=1, verbose=False)
     np.testing.assert_array_equal(frozen.W, kept)
+
+
+@net
+class TwoStates:
+    """y is read first, s second; s is assigned first, y last. Nothing is returned."""
+
+    W: Any
+    y: Any
+    s: Any
+
+    def forward(self, x):
+        """The value of the last assignment is the result."""
+        both = x @ self.W + self.y
+        self.s = 0.5 * self.s + both
+        self.y = tanh(self.s)
+
+
+def test_the_last_assignment_is_the_result():
+    """Whichever state was read or declared first, for arrays and for engines."""
+    m = TwoStates(numbers(3, 2), np.zeros(2), np.ones(2))
+    x = numbers(1, 4, 3)
+    y, s, want = np.zeros(2), np.ones(2), []
+    for t in range(4):
+        s = 0.5 * s + x[0, t] @ np.asarray(m.W) + y
+        y = np.tanh(s)
+        want.append(y)
+    np.testing.assert_allclose(unroll(m, 4)(x)[0], want, rtol=1e-4)
+    np.testing.assert_allclose([m(v) for v in x[0]], want, rtol=1e-4)
+
+
+def test_single_steps_have_the_dtype_of_the_context(float64):
+    """unroll1 computes in float64 where that is the dtype of models."""
+    m = TwoStates(RANDOM.normal(size=(3, 2)), np.zeros(2), np.ones(2))
+    x = RANDOM.normal(size=(4, 3))
+    states, y = unroll1(m)(None, x)
+    want = np.tanh(0.5 + x @ np.asarray(m.W))
+    np.testing.assert_allclose(y, want, rtol=1e-12)
+    np.testing.assert_allclose(states[1], 0.5 + x @ np.asarray(m.W), rtol=1e-12)
