@@ -116,4 +116,4 @@ def test_what_keras_cannot_share_is_refused():
     pair = net(lambda x: (x, x))
     pair(X)
     with pytest.raises(pp.Unsupported, match="one output"):
-        tf(pair)
+        tf(pair)(X)
