@@ -88,7 +88,7 @@ class Net(Layer):
         elif isinstance(value, Variable):
             parameters.adopt(self, name, value.parameter)
             self.given[name] = value.parameter.value
-            self.variables |= {name}
+            self.__dict__["variables"] = self.variables | {name}
         elif name in self.states:
             self._begin(name, value)
         elif callable(value) or isinstance(value, bool | int | float | str) or value is None:
@@ -216,7 +216,7 @@ def net(what: Any) -> Any:
     Source: early Flux's @net (2016).
     """
     if isinstance(what, type):
-        return what if issubclass(what, Net) else _net_of_class(what)
+        return what if "fields" in what.__dict__ and issubclass(what, Net) else _net_of_class(what)
     if callable(what):
         return Equations(what)
     raise ArgumentError("@net", "a class or a function", repr(what))
@@ -225,6 +225,10 @@ def net(what: Any) -> Any:
 def _net_of_class(cls: type) -> type[Net]:
     function = cls.__dict__.get("forward") or cls.__dict__.get("__call__")
     fields = tuple(getattr(cls, "__annotations__", {}))
+    if "__init__" in cls.__dict__ or cls.__bases__ != (object,):
+        received = "an __init__" if "__init__" in cls.__dict__ else f"a subclass of {', '.join(b.__name__ for b in cls.__bases__)}"
+        hint = "Other ways to make one: @Name.constructor. Another net inside: a field that holds it."
+        raise ArgumentError(f"@net class {cls.__name__}", "fields and a function", received, hint)
     if function is None:
         raise ArgumentError(f"@net class {cls.__name__}", "a function forward(self, x)", "none")
     kept = {k: v for k, v in cls.__dict__.items() if k not in ("__dict__", "__weakref__", "__call__", *fields)}

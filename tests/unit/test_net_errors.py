@@ -9,7 +9,7 @@ from test_flux_text import FullyConnected, Perceptron
 from test_unroll import SimpleRecurrent
 
 from pyphoton import ArgumentError, DataError, PhotonError, Sequential, ShapeError, TraceError
-from pyphoton.flux import Chain, Dense, Net, hcat, net, prev, randn, softmax, unroll, vcat, zeros, σ
+from pyphoton.flux import Chain, Dense, Net, hcat, net, param, prev, randn, softmax, unroll, vcat, zeros, σ
 
 
 def simple():
@@ -209,3 +209,40 @@ def test_untraceable_python(body):
     made = net(type("Wrong", (), {"__annotations__": {"b": Any}, "forward": body}))
     with pytest.raises(PhotonError, match=r"Wrong|lambda|model"):
         Chain(Dense(2), made(zeros(2)))(randn(3, 2))
+
+
+def test_classes_that_are_more_than_equations():
+    """An __init__ of its own and a base class are refused when the net is made, with the way to write it."""
+    with pytest.raises(ArgumentError, match=r"@net class Own: expected fields and a function, received an __init__\. .*@Name\.constructor"):
+
+        @net
+        class Own:
+            b: Any
+
+            def __init__(self, n):
+                self.b = zeros(n)
+
+            def forward(self, x):
+                return x + self.b
+
+    with pytest.raises(ArgumentError, match=r"received a subclass of FullyConnected\. .*a field that holds it"):
+
+        @net
+        class More(FullyConnected):
+            c: Any
+
+            def forward(self, x):
+                return x + self.c
+
+
+def test_a_net_may_be_made_inside_of_a_model():
+    """A function that makes a net of a param at every call: the net is one of the model's steps."""
+    W = param(np.eye(2))
+    made = []
+
+    def model(x):
+        if not made:
+            made.append(FullyConnected(W, np.ones(2)))
+        return made[0](x)
+
+    np.testing.assert_allclose(Chain(model)(np.array([[1.0, 2.0]])), [[2, 3]])
