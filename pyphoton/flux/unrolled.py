@@ -134,11 +134,14 @@ class SingleStep:
         """states: arrays (batch, ...) in the order in which the model reads them, or None for where they begin."""
         x = x if isinstance(x, Tensor) else np.asarray(x)
         nets = cyclic_nets(self.model)
-        with stepping(len(x)) as step:
+        with stepping(len(x), alone=True) as step:
             for (net, name), value in zip([(n, s) for n in nets for s in n.fields if s in n.states], states or (), strict=bool(states)):
                 step.of(net, name).last.append(np.asarray(value))
             y = self.model(x)
-            new = tuple(s.new for n in nets for s in (step.of(n, f) for f in n.fields if f in n.states))
+            told = [step.of(n, f) for n in nets for f in n.fields if f in n.states]
+            new = tuple(step.before(s) if s.new is None else s.new for s in told)
+        if any(len(s.last) > 1 for s in step.states.values()):
+            raise ArgumentError("unroll1", "states of the last step alone", "prev(..., k) with k above 1", "unroll(model, n) keeps as many as are asked for.")
         return new, y
 
 

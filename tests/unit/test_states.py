@@ -116,3 +116,20 @@ def test_single_steps_have_the_dtype_of_the_context(float64):
     want = np.tanh(0.5 + x @ np.asarray(m.W))
     np.testing.assert_allclose(y, want, rtol=1e-12)
     np.testing.assert_allclose(states[1], 0.5 + x @ np.asarray(m.W), rtol=1e-12)
+
+
+def test_unroll1_knows_nothing_of_calls():
+    """Without states it begins at the start, whatever the net remembers of batches of this size, and leaves that as it is."""
+    m, x = TwoStates(numbers(3, 2), np.zeros(2), np.ones(2)), numbers(4, 3)
+    (_, first), want = unroll1(m)(None, x)
+    m(x)
+    second = m(x)
+    again, y = unroll1(m)(None, x)
+    np.testing.assert_array_equal(y, want)
+    np.testing.assert_array_equal(again[1], first)
+    fresh = TwoStates(np.asarray(m.W), np.zeros(2), np.ones(2))
+    fresh(x)
+    np.testing.assert_array_equal(fresh(x), second)
+    np.testing.assert_array_equal(fresh(x), m(x))
+    with pytest.raises(ArgumentError, match=r"unroll1: .*received prev\(\.\.\., k\)"):
+        unroll1(Lags(*(numbers(*s) for s in ((3, 2), (2, 2), (2, 2))), np.zeros(2)))(None, x)
