@@ -15,11 +15,12 @@ from pyphoton.errors import ArgumentError, NotBuilt, PhotonError, TraceError, no
 from pyphoton.flux import states
 from pyphoton.flux.explain import checked_arrays, explained, line_of
 from pyphoton.flux.fields import Constructor, Makes, constructor, filled, numbers
+from pyphoton.flux.matrix import Columns, Matrix
 from pyphoton.flux.params import Param as Variable
 from pyphoton.initialisers import Given
 from pyphoton.layers.base import Layer, Param
 from pyphoton.scopes import tracing
-from pyphoton.tensor import Tensor, apply
+from pyphoton.tensor import Tensor
 
 
 class Net(Layer):
@@ -76,7 +77,7 @@ class Net(Layer):
         if tracing.get() is not None:
             return graph.own_array(self, name, Matrix if value.ndim == 2 else Tensor)
         own = self._own(name)
-        return own.view(_Columns) if own.ndim == 2 else own
+        return own.view(Columns) if own.ndim == 2 else own
 
     def put(self, name: str, value: Any) -> None:
         """Give a field its value: when the net is made, later from outside, or, of a state, in a step."""
@@ -267,28 +268,6 @@ class Equations(Layer):
     def forward(self, *inputs: Any) -> Any:
         """The function on tensors."""
         return self.function(*graph.spread(self.function, inputs))
-
-
-class Matrix(Tensor):
-    """A matrix of a net: `W @ x` with W (out, in) is W times each sample of the batch x (batch, in)."""
-
-    __slots__ = ()
-
-    def __matmul__(self, other: Any) -> Tensor:
-        if isinstance(other, Tensor) and other.ndim == 2 and other.shape[0] is None:
-            return apply("matmul", other, self.transpose())  # type: ignore[no-any-return]
-        return apply("matmul", self, other)  # type: ignore[no-any-return]
-
-
-class _Columns(np.ndarray):
-    """The same for arrays."""
-
-    def __matmul__(self, other: Any) -> Any:
-        plain, other = np.asarray(self), np.asarray(other)
-        return other @ plain.transpose() if other.ndim == 2 else plain @ other
-
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        return getattr(ufunc, method)(*(np.asarray(i) if isinstance(i, _Columns) else i for i in inputs), **kwargs)
 
 
 def _nested(inputs: tuple[Any, ...], arrays: list[Any]) -> tuple[Any, ...]:

@@ -27,6 +27,8 @@ def test_a_start_that_is_a_param_is_trained(float64):
     found = gradients(workout, batch)
     assert sorted(p.split(".")[-1] for p in found.keys()) == ["Wh", "Wx", "b", "hidden"]
     check_gradients(workout, batch)
+    roles = {path: p.role for path, p in workout.network.forward_plan((batch[0],), False).params.items()}
+    assert roles == dict.fromkeys(("model.Wh", "model.Wx", "model.b", "model.hidden"), "weight")  # what files say
     slope = found["model.hidden"].copy()
     workout.step_(*batch)
     np.testing.assert_allclose(start.x, [0.3, -0.2, 0.1, 0.5] - 0.5 * slope, rtol=1e-10)
