@@ -13,8 +13,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def is_integer(value: Any) -> bool:
-    """Whether a value is a whole number: Python's or NumPy's, but no truth value."""
-    return hasattr(value, "__index__") and not isinstance(value, bool) and str(getattr(value, "dtype", "int")) != "bool"
+    """Whether a value is a whole number: Python's or NumPy's, but no truth value. Arrays have `__index__`, too, whatever is in them."""
+    single = tuple(getattr(value, "shape", ())) == () and getattr(getattr(value, "dtype", None), "kind", "i") in "iu"
+    return hasattr(value, "__index__") and not isinstance(value, bool) and single
 
 
 def checked(function: F, owner: str | None = None) -> F:

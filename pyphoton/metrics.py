@@ -72,11 +72,18 @@ def _share(found: Any, wanted: Any) -> Any:
 
 
 def accuracy(*pair_or_nothing: Any) -> Any:
-    """`accuracy()` is the metric; `accuracy(prediction, target)` computes it at once."""
+    """`accuracy()` is the metric; `accuracy(prediction, target)` computes it at once, `accuracy(model, data)` over all data.
+
+    data: pairs (x, y) of samples, pairs of Batch, or two arrays; see `pyphoton.flux.accuracy`, which this is.
+    """
     if not pair_or_nothing:
         return Accuracy()
     if len(pair_or_nothing) != 2:
-        raise ArgumentError("accuracy", "nothing, or (prediction, target)", f"{len(pair_or_nothing)} arguments")
+        raise ArgumentError("accuracy", "nothing, (prediction, target) or (model, data)", f"{len(pair_or_nothing)} arguments")
+    if callable(pair_or_nothing[0]):
+        from pyphoton.flux import scores
+
+        return scores.accuracy(*pair_or_nothing)
     return Accuracy()(*pair_or_nothing)
 
 

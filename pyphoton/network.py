@@ -78,7 +78,7 @@ class Network:
             known = self.backend.devices()
             raise UnknownName("device", f"a device that {self.backend.describe()} has here", repr(self.device), near(self.device, known))
         self.dtype = context.dtype
-        self.seed = config.check_seed(seed, "model")
+        self._seed = config.check_seed(seed, "model") if hold or seed is not None else None
         self.parameters: dict[str, parameters.Parameter] = {}
         self._plans: dict[Any, Plan] = {}
         self._kept: dict[Any, Any] = {}
@@ -90,6 +90,13 @@ class Network:
     def model(self) -> Any:
         """The model. A network made with `hold=False` does not keep it alive: whoever uses the network does."""
         return self._model()
+
+    @property
+    def seed(self) -> int:
+        """What parameters and dropout are drawn from. A model that is called by itself takes its number when something is drawn."""
+        if self._seed is None:
+            self._seed = config.next_seed()
+        return self._seed
 
     # ---- planning ----------------------------------------------------------------------------------------------------
 
@@ -325,6 +332,13 @@ def _descendants(model: Any) -> set[int]:
 _networks: WeakKeyDictionary[Any, Network] = WeakKeyDictionary()
 
 
+def copy(model: Any, to: Any) -> None:
+    """Give a model copies of another one's numbers, and what is known of its input. Parts are copied one by one."""
+    parameters.copy(model, to)
+    if model in _met:
+        _met[to] = _met[model]
+
+
 def network_of(model: Any) -> Network:
     """The network that runs a model which is called by itself: on the backend that is found first."""
     try:
@@ -333,5 +347,5 @@ def network_of(model: Any) -> Network:
         return Network(model)
     if found is None:
         same = _networks.get(original(model))  # dropout of a converted model draws as the original's does
-        found = _networks[model] = Network(model, hold=False, seed=None if same is None else same.seed)
+        found = _networks[model] = Network(model, hold=False, seed=None if same is None else same._seed)
     return found

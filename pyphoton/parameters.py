@@ -122,6 +122,27 @@ def obtain(
     return found
 
 
+def adopt(layer: Any, name: str, parameter: Parameter) -> None:
+    """Make a parameter that stands alone the layer's own. Errors: ArgumentError when another layer has it, or the layer has one."""
+    if any(parameter is member for entry in _store.values() for member in entry.members.values()):
+        raise ArgumentError(f"{type(layer).__name__}.{name}", "a parameter that stands alone", f"{parameter!r} of another layer", "Share the layer that has it.")
+    parameter.path = name
+    _store.setdefault(layer, _Entry(())).members[name] = parameter
+
+
+def copy(layer: Any, to: Any) -> None:
+    """Give a layer copies of another one's parameters, as they are now; none where it has none yet."""
+    entry = _store.get(layer)
+    if layer in _frozen_before_built:
+        _frozen_before_built[to] = _frozen_before_built[layer]
+    if entry is None:
+        return
+    made = _store[to] = _Entry(entry.shapes)
+    for name, p in entry.members.items():
+        made.members[name] = Parameter(p.path, p.draw, p.shape, str(p.value.dtype), p.role, p.value)
+        made.members[name].frozen = p.frozen
+
+
 def place(layer: Any, values: Mapping[str, Any], shapes: tuple[Shape, ...], dtype: str, path: str = "") -> None:
     """Build a layer with copies of these numbers, for inputs of `shapes`. Errors: ShapeError, ArgumentError for other names; then nothing is built."""
     params = layer.params(*shapes)

@@ -97,7 +97,7 @@ class Tensor:
 
     def __len__(self) -> int:
         if not self.shape or self.shape[0] is None:
-            raise TraceError("len(Tensor)", hint="The length of this axis is known only when numbers arrive.")
+            raise TraceError("len(Tensor)", hint="The length of this axis is known only when numbers arrive: operations work on all samples at once; unroll(model, n) goes through steps.")
         return self.shape[0]
 
     def __iter__(self) -> Iterator[Tensor]:
@@ -215,7 +215,11 @@ def apply(op: str, *inputs: Any, **attrs: Any) -> Any:
     """One primitive on Tensors (makes a node) or on arrays and numbers (computes with NumPy)."""
     rule = ops.OPS[op]
     if not any(isinstance(i, Tensor) for i in inputs):
-        return rule.numpy(*inputs, **attrs)
+        try:
+            return rule.numpy(*inputs, **attrs)
+        except ValueError:
+            rule.infer(*map(np.shape, inputs), **attrs)  # where shapes are the reason, it says so
+            raise
     known = tuple(i if isinstance(i, Tensor | bool | int | float) else _constant(i) for i in inputs)
     known = _promoted(rule, known)
     entry = followed(op, known)

@@ -27,6 +27,7 @@ function PyPhoton.convolve_kernel!(::FluxEngine, dw::Array{T}, x::Array{T}, dy::
 end
 
 include("flux_names.jl")
+include("flux_plan.jl")
 include("flux_build.jl")
 include("flux_read.jl")
 

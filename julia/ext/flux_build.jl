@@ -62,5 +62,6 @@ const BUILDERS = Dict{String,Any}(
     "embedding" => (d, made) -> Flux.Embedding(array(d, "table")),
     "rnn" => rnn,
     "lstm" => (d, made) -> Flux.LSTM(Flux.LSTMCell(weights(d)...)),
+    "plan" => planned,
     "gru" => (d, made) -> Flux.GRU(Flux.GRUCell(weights(d)...)),
 )

@@ -13,6 +13,7 @@ from pyphoton.activations import sigmoid, tanh
 from pyphoton.conformance.case import Table, floats, whole
 from pyphoton.flux import recurrent
 from pyphoton.flux.nets import net
+from pyphoton.flux.params import param
 from pyphoton.flux.states import prev
 from pyphoton.flux.unrolled import flip, unroll
 from pyphoton.tensor import apply
@@ -134,6 +135,8 @@ _sequence = floats(2, 4, 3)
 NETS.add("net", lambda: _affine(_ZEROS((4, 3)), _ZEROS(3)), floats(3, 4), trained=True)
 NETS.add("net-in-sequential", lambda: L.Sequential(L.Dense(5), _affine(_ZEROS((5, 3)), _ZEROS(3)), tanh), floats(3, 4))
 NETS.add("scan", _unrolled(_explicit, stateful=False), _sequence, trained=True)
+NETS.add("scan-trained-start", _unrolled(lambda: _new(_ZEROS((4, 3)), _ZEROS((4, 4)), _ZEROS(4), param(_ZEROS(4))), stateful=False), _sequence, trained=True)
+NETS.add("scan-trained-lags", _unrolled(lambda: _lags(_ZEROS((3, 2)), param(_ZEROS(2))), stateful=False), _sequence)
 NETS.add("scan-carried", _unrolled(_explicit), _sequence)
 NETS.add("scan-backwards", _both_ways, _sequence)
 NETS.add("scan-joined", _unrolled(lambda: _joined(L.Dense(5, "tanh"), _ZEROS(5)), stateful=False), _sequence, trained=True)

@@ -22,7 +22,7 @@ _NAMES = {
     "converted": ("Converted",),
     "flux.chain": ("Chain", "first", "last"),
     "flux.convert": ("flux", "is_cyclic", "knet", "mxnet", "tf", "torch_"),
-    "flux.inference": ("Shapes", "infer", "shapes"),
+    "flux.inference": ("Shapes", "graph", "infer", "shapes"),
     "flux.labels": ("onecold", "onehot"),
     "flux.layers": (
         "Affine", "AvgPool", "Conv2D", "Dense", "Dropout", "MaxPool", "Reshape", "flatten", "hcat", "initn", "vcat",

@@ -39,8 +39,8 @@ def flux(model: Any) -> Converted:
 def tf(model: Any) -> Any:
     """The model built of Keras's layers, with TensorFlow or whatever Keras runs on: see `KerasModel` for what is shared when.
 
-    Errors: BackendMissing without Keras; NotBuilt while the shape of the input is not known; Unsupported for a layer that Keras
-    has no exact equivalent for, and for a model with a cycle.
+    Where the shape of the input is not known it is built of the first data. Errors: BackendMissing without Keras; Unsupported for a
+    layer that Keras has no exact equivalent for, and for a model with a cycle.
     """
     model = _checked(model)
     from pyphoton.interop.keras_model import KerasModel

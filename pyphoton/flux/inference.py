@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pyphoton import graph
-from pyphoton.errors import ArgumentError, ShapeError
+from pyphoton.errors import ArgumentError, NotBuilt, ShapeError
+from pyphoton.graph import Graph, trace
 from pyphoton.network import input_kind, met_of
-from pyphoton.one_sample import is_one_sample
+from pyphoton.one_sample import declared, is_one_sample
 from pyphoton.plan import owners
 from pyphoton.scopes import Call
 from pyphoton.tensor import Tensor
@@ -62,6 +62,29 @@ def infer(model: Any, *inputs: Any) -> Any:
     return found[0] if traced.single else found
 
 
+def graph(model: Any, *inputs: Any) -> Any:
+    """What a model does, as a pyphoton.Graph: `graph(m).nodes`, each with `op`, `inputs`, `outputs`, `path` and `layer`. None for a plain function.
+
+    The shapes of the inputs are given as in `infer`, unless the model has met data or begins with an Input.
+    Nothing is computed. Source: Flux.graph. Errors: NotBuilt where the shapes are not known; ShapeError; TraceError.
+
+    >>> [node.op for node in graph(Chain(Input(4), Dense(3), relu)).nodes]
+    ['dense', 'relu']
+    """
+    if not hasattr(model, "kind"):
+        return None
+    met, sample = met_of(model), declared(model)
+    if inputs:
+        tensors, _ = _tensors(model, [_shape(i) for i in inputs], ["float32"] * len(inputs))
+    elif met is not None:
+        tensors = tuple(Tensor((None, *s), "int64" if whole else "float32") for s, whole in zip(met.shapes, met.whole, strict=True))
+    elif sample is not None:
+        tensors = (Tensor((None, *sample)),)
+    else:
+        raise NotBuilt("graph", hint="The model has met no data: graph(model, (1, 10)), or begin it with an Input.")
+    return _traced(model, tensors)
+
+
 def shapes(model: Any, *inputs: Any) -> Shapes:
     """Each step that a model takes for these arrays, with its shapes, up to the first one that is impossible.
 
@@ -88,8 +111,8 @@ Batch = tuple[bool, "int | None"]
 """Whether the arrays are one sample, and the length of their batch axis."""
 
 
-def _traced(model: Any, tensors: tuple[Tensor, ...], calls: list[Call] | None = None) -> graph.Graph:
-    traced = graph.trace(model, tensors if len(tensors) > 1 else tensors[0], calls=calls)
+def _traced(model: Any, tensors: tuple[Tensor, ...], calls: list[Call] | None = None) -> Graph:
+    traced = trace(model, tensors if len(tensors) > 1 else tensors[0], calls=calls)
     owners(traced)
     return traced
 

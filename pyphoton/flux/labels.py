@@ -7,16 +7,19 @@ from typing import Any
 
 import numpy as np
 
+from pyphoton import labels as top
 from pyphoton.errors import ArgumentError
 
 
-def onehot(label: Any, labels: Iterable[Any], dtype: Any = "int64") -> Any:
-    """A vector with 1 where `labels` has the label and 0 elsewhere; all zeros for a label that is absent.
+def onehot(label: Any, labels: Iterable[Any], dtype: Any = "int64", *, missing: str = "zeros") -> Any:
+    """A vector with 1 where `labels` has the label and 0 elsewhere; all zeros for a label that is absent, or with `missing="raise"` an error.
 
     >>> onehot("c", ["a", "b", "c"], dtype="float32")
     array([0., 0., 1.], dtype=float32)
+
+    Errors: ArgumentError.
     """
-    return np.array([bool(known == label) for known in labels], dtype=dtype)
+    return top.onehot(label, labels, dtype, missing=missing)
 
 
 def onecold(pred: Any, labels: Sequence[Any] | None = None) -> Any:

@@ -16,6 +16,7 @@ from pyphoton.description import stock_function
 from pyphoton.errors import ArgumentError
 from pyphoton.flux.chain import Chain
 from pyphoton.initialisers import Gaussian
+from pyphoton.layers.conv import flux_form
 from pyphoton.tensor import Tensor, apply
 
 initn = Gaussian(std=0.1)
@@ -51,10 +52,7 @@ def Conv2D(size: Any, *, in_: int | None = None, out: int = 1, stride: Any = (1,
     floor((n - size) / stride) + 1. Parameters: kernel (out, in, height, width). `in_` defaults to 1.
     Errors: ArgumentError; ShapeError for another number of channels or a kernel that does not fit.
     """
-    if set(julia) - {"in"} or (julia and in_ is not None):
-        raise ArgumentError("Conv2D", "size, in_, out, stride", ", ".join(f"{k}=" for k in julia), "The number of channels is given once.")
-    channels = julia.get("in", 1 if in_ is None else in_)
-    return layers.Conv2D(out, size, strides=stride, use_bias=False, in_channels=channels, name=name)
+    return layers.Conv2D(**flux_form(size, in_=in_, out=out, stride=stride, name=name, **julia))
 
 
 def MaxPool(size: Any, *, stride: Any = (1, 1), name: str | None = None) -> Any:
@@ -98,7 +96,7 @@ def vcat(*values: Any) -> Any:
 
     Julia's first axis is the last one here. Errors: ShapeError when other axes differ.
     """
-    return apply("concat", *_arrays(values), axis=-1)
+    return apply("concat", *_arrays(values, "vcat"), axis=-1)
 
 
 def hcat(*values: Any) -> Any:
@@ -106,14 +104,16 @@ def hcat(*values: Any) -> Any:
 
     Matrices (N, t, n) are joined to (N, t1 + t2, n): sequences one after the other. Errors: ShapeError.
     """
-    parts = _arrays(values)
-    rank = min((len(p.shape) for p in parts), default=0)
+    parts = _arrays(values, "hcat")
+    rank = min(len(p.shape) for p in parts)
     if rank < 3:
         parts = tuple(p[None] if rank == 1 else p[:, None] for p in parts)
     return apply("concat", *parts, axis=-2)
 
 
-def _arrays(values: tuple[Any, ...]) -> tuple[Any, ...]:
+def _arrays(values: tuple[Any, ...], owner: str) -> tuple[Any, ...]:
+    if not values or any(not isinstance(v, Tensor) and np.ndim(v) == 0 for v in values):
+        raise ArgumentError(owner, "one vector or more", ", ".join(map(repr, values)) or "nothing")
     return tuple(v if isinstance(v, Tensor) else np.asarray(v) for v in values)
 
 

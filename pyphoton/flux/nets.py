@@ -6,23 +6,21 @@ On symbolic tensors the equations become a graph like every model; on arrays the
 from __future__ import annotations
 
 import dis
-import inspect
-import sys
-import traceback
-from collections.abc import Callable
-from typing import Any, ClassVar, get_type_hints
+from typing import Any, ClassVar
 
 import numpy as np
 
 from pyphoton import config, graph, parameters
 from pyphoton.errors import ArgumentError, NotBuilt, PhotonError, TraceError, note
 from pyphoton.flux import states
+from pyphoton.flux.explain import checked_arrays, explained, line_of
+from pyphoton.flux.fields import Constructor, Makes, constructor, filled, numbers
+from pyphoton.flux.matrix import Columns, Matrix
+from pyphoton.flux.params import Param as Variable
 from pyphoton.initialisers import Given
 from pyphoton.layers.base import Layer, Param
 from pyphoton.scopes import tracing
-from pyphoton.tensor import Tensor, apply
-
-Makes = Callable[..., Any]
+from pyphoton.tensor import Tensor
 
 
 class Net(Layer):
@@ -31,17 +29,15 @@ class Net(Layer):
     in_files: ClassVar[bool] = False
     fields: ClassVar[tuple[str, ...]] = ()
     states: ClassVar[frozenset[str]] = frozenset()
-    constructors: ClassVar[list[tuple[tuple[Any, ...], Makes]]] = []
+    constructors: ClassVar[list[Constructor]] = []
     vectors_are_samples = True
+    variables: frozenset[str] = frozenset()
     given: dict[str, Any]
     memory: dict[str, list[Any]]
 
-    def __init__(self, *values: Any) -> None:
+    def __init__(self, *values: Any, **named: Any) -> None:
         self.__dict__["given"], self.__dict__["memory"] = {}, {}
-        values = self._constructed(values)
-        if len(values) != len(self.fields):
-            raise ArgumentError(type(self).__name__, f"{', '.join(self.fields) or 'no fields'}", f"{len(values)} values")
-        for name, value in zip(self.fields, values, strict=True):
+        for name, value in zip(self.fields, filled(type(self).__name__, self.fields, self.constructors, values, named), strict=True):
             setattr(self, name, value)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -51,25 +47,21 @@ class Net(Layer):
     @classmethod
     def constructor(cls, make: Makes) -> Makes:
         """Decorator: another way to construct the net, told by the number and types of its arguments; it returns the fields."""
-        hints = get_type_hints(make)
-        cls.constructors.append((tuple(hints.get(p, object) for p in inspect.signature(make).parameters), make))
+        cls.constructors.append(constructor(make))
         return make
-
-    def _constructed(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
-        for types, make in self.constructors:
-            if len(types) == len(values) and all(map(isinstance, values, types)):
-                made = make(*values)
-                return tuple(made) if isinstance(made, tuple | list) else (made,)
-        return values
 
     def __repr__(self) -> str:
         shown = [f"{n}: {v!r}" if callable(v) else f"{n}{getattr(v, 'shape', '')}" for n, v in self.given.items()]
         return f"{type(self).__name__}({', '.join(shown)})"
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name not in self.fields and states.step.get() is not None:
+        if name not in self.fields and (states.step.get() is not None or tracing.get() is not None):
             raise TraceError(f"{type(self).__name__}.{name}", "assignments to declared fields", f"self.{name} = ...", f"Declare it: `{name}: Any` in the class.")
         super().__setattr__(name, value)
+
+    def __getattr__(self, name: str) -> Any:
+        hint = f"; its fields are {', '.join(self.fields)}" if not name.startswith("_") else ""
+        raise AttributeError(f"{type(self).__name__} has no {name!r}{hint}")
 
     # ---- fields ------------------------------------------------------------------------------------------------------
 
@@ -85,30 +77,58 @@ class Net(Layer):
         if tracing.get() is not None:
             return graph.own_array(self, name, Matrix if value.ndim == 2 else Tensor)
         own = self._own(name)
-        return own.view(_Columns) if own.ndim == 2 else own
+        return own.view(Columns) if own.ndim == 2 else own
 
     def put(self, name: str, value: Any) -> None:
-        """Give a field its value: when the net is made, or, of a state, in a step."""
-        if name in self.given and (name in self.states or tracing.get() is not None):
-            if name not in self.states:
-                raise TraceError(f"{type(self).__name__}.{name}", "assignments to states in the net's own function", f"self.{name} = ...")
+        """Give a field its value: when the net is made, later from outside, or, of a state, in a step."""
+        owner, stepping = type(self).__name__, states.step.get() is not None
+        if name in self.given and name in self.states and stepping:
             states.write(self, name, value)
+        elif name in self.given and (stepping or tracing.get() is not None):
+            raise TraceError(f"{owner}.{name}", "assignments to states in the net's own function", f"self.{name} = ...")
+        elif isinstance(value, Variable):
+            parameters.adopt(self, name, value.parameter)
+            self.given[name] = value.parameter.value
+            self.__dict__["variables"] = self.variables | {name}
+        elif name in self.states:
+            self._begin(name, value)
         elif callable(value) or isinstance(value, bool | int | float | str) or value is None:
-            self.given[name] = value
+            self._replace(name, value)
         else:
-            self.given[name] = np.array(value, dtype="float64")
+            self._replace(name, numbers(owner, name, value))
+
+    def _begin(self, name: str, value: Any) -> None:
+        """Give a state its start."""
+        if value is None or isinstance(value, str) or callable(value) or np.ndim(value) == 0:
+            hint = "A field that the function assigns is a state; zeros(n) for n features."
+            raise ArgumentError(f"{type(self).__name__}.{name}", "an array that the state begins with", repr(value), hint)
+        self._replace(name, numbers(type(self).__name__, name, value))
+        self.memory.pop(name, None)
+
+    def _replace(self, name: str, value: Any) -> None:
+        """Keep a field's value; one that the net has been computing with is replaced for engines, too. Errors: ShapeError."""
+        if name in self.given:
+            from pyphoton.network import structure_changed
+
+            if isinstance(value, np.ndarray) and isinstance(self.given[name], np.ndarray):
+                self._parameter(name).set_(value)
+            structure_changed()
+        self.given[name] = value
 
     def start_of(self, name: str) -> Any:
         """What a state begins with: an array."""
         return self._own(name)
 
+    def _parameter(self, name: str) -> parameters.Parameter:
+        return parameters.obtain(self, name, name, self.params()[name], (), config.get_context().dtype, 0)
+
     def _own(self, name: str) -> Any:
-        return parameters.obtain(self, name, name, self.params()[name], (), config.get_context().dtype, 0).value
+        return self._parameter(name).value
 
     def params(self, *inputs: Any) -> dict[str, Param]:
-        """The net's own arrays; those that states begin with are not trained."""
+        """The net's own arrays. Those that states begin with are trained only if they were given as `param(...)`."""
         return {
-            name: Param(value.shape, Given(value), "state" if name in self.states else "weight")
+            name: Param(value.shape, Given(value), "state" if name in self.states - self.variables else "weight")
             for name, value in self.given.items()
             if isinstance(value, np.ndarray)
         }
@@ -120,17 +140,24 @@ class Net(Layer):
     # ---- calls -------------------------------------------------------------------------------------------------------
 
     def on_arrays(self, *inputs: Any) -> Any:
-        """One step, computed with NumPy as it is written. A vector is one sample."""
+        """One step, computed with NumPy as it is written. A vector is one sample. Errors: ShapeError, as an engine would have it; else Python's own."""
+        checked_arrays(self, inputs)
         flat, structure = graph.flattened(inputs)
         arrays = [np.asarray(t, dtype=None if np.asarray(t).dtype.kind in "iub" else config.get_context().dtype) for t in flat]
-        current = states.step.get()
-        if current is not None:
+        if states.step.get() is not None:
             return self._computed(graph.nested(structure, arrays))
         single = all(a.ndim == 1 for a in arrays)
         arrays = [a[None] for a in arrays] if single else arrays
-        with states.stepping(len(arrays[0])) as current:
-            result = self._computed(graph.nested(structure, arrays))
-            states.commit(current)
+        try:
+            with states.stepping(len(arrays[0])) as current:
+                result = self._computed(graph.nested(structure, arrays))
+                states.commit(current)
+        except (ValueError, IndexError, TypeError) as error:
+            better = None if isinstance(error, PhotonError) else explained(self, arrays, inputs)
+            if better is not None:
+                raise better from error
+            note(error, line_of(type(self).forward))
+            raise
         return _unbatched(result) if single else result
 
     def _computed(self, inputs: tuple[Any, ...]) -> Any:
@@ -142,7 +169,7 @@ class Net(Layer):
         try:
             return self._result(self.forward(*graph.spread(self.forward, inputs)))
         except Exception as error:
-            line = _line(type(self).forward)
+            line = line_of(type(self).forward)
             if line:
                 note(error, line)
             if isinstance(error, PhotonError):
@@ -154,10 +181,10 @@ class Net(Layer):
         if result is not None:
             return result
         current = states.step.get()
-        mine = [s for s in current.states.values() if s.net is self and s.new is not None] if current else []
-        if not mine:
+        last = current.written.get(id(self)) if current else None
+        if last is None:
             raise TraceError(type(self).__name__, "a function that returns something or assigns a state", "neither")
-        return mine[-1].new
+        return last.new
 
 
 class _Field:
@@ -184,12 +211,13 @@ def net(what: Any) -> Any:
                 return x @ self.W + self.b
 
     Fields are given in their order: arrays (which are trained), models, numbers. A field that the function assigns is a state: read
-    before, it is what the last step left; what it was given first is its start. `@FullyConnected.constructor` adds other
-    ways to construct it. A net is a layer: it stands in other nets, in Chain, in a Workout. Errors: ArgumentError.
+    before, it is what the last step left; what it was given first is its start: an array stays as it is, `param(zeros(n))` is
+    trained by the steps that begin there (a state that is carried on from the last minibatch is a constant). A field that is given as
+    a `param(...)` is that variable, not a copy. `@FullyConnected.constructor` adds other ways to construct it. A net is a layer: it stands in other nets, in Chain, in a Workout. Errors: ArgumentError.
     Source: early Flux's @net (2016).
     """
     if isinstance(what, type):
-        return _net_of_class(what)
+        return what if "fields" in what.__dict__ and issubclass(what, Net) else _net_of_class(what)
     if callable(what):
         return Equations(what)
     raise ArgumentError("@net", "a class or a function", repr(what))
@@ -198,6 +226,10 @@ def net(what: Any) -> Any:
 def _net_of_class(cls: type) -> type[Net]:
     function = cls.__dict__.get("forward") or cls.__dict__.get("__call__")
     fields = tuple(getattr(cls, "__annotations__", {}))
+    if "__init__" in cls.__dict__ or cls.__bases__ != (object,):
+        received = "an __init__" if "__init__" in cls.__dict__ else f"a subclass of {', '.join(b.__name__ for b in cls.__bases__)}"
+        hint = "Other ways to make one: @Name.constructor. Another net inside: a field that holds it."
+        raise ArgumentError(f"@net class {cls.__name__}", "fields and a function", received, hint)
     if function is None:
         raise ArgumentError(f"@net class {cls.__name__}", "a function forward(self, x)", "none")
     kept = {k: v for k, v in cls.__dict__.items() if k not in ("__dict__", "__weakref__", "__call__", *fields)}
@@ -238,37 +270,10 @@ class Equations(Layer):
         return self.function(*graph.spread(self.function, inputs))
 
 
-class Matrix(Tensor):
-    """A matrix of a net: `W @ x` with W (out, in) is W times each sample of the batch x (batch, in)."""
-
-    __slots__ = ()
-
-    def __matmul__(self, other: Any) -> Tensor:
-        if isinstance(other, Tensor) and other.ndim == 2 and other.shape[0] is None:
-            return apply("matmul", other, self.transpose())  # type: ignore[no-any-return]
-        return apply("matmul", self, other)  # type: ignore[no-any-return]
-
-
-class _Columns(np.ndarray):
-    """The same for arrays."""
-
-    def __matmul__(self, other: Any) -> Any:
-        plain, other = np.asarray(self), np.asarray(other)
-        return other @ plain.transpose() if other.ndim == 2 else plain @ other
-
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        return getattr(ufunc, method)(*(np.asarray(i) if isinstance(i, _Columns) else i for i in inputs), **kwargs)
 
 
 def _unbatched(result: Any) -> Any:
     return tuple(r[0] for r in result) if isinstance(result, tuple) else result[0]
-
-
-def _line(function: Any) -> str:
-    """The line of a net's function in which the running error was raised."""
-    frames = traceback.extract_tb(sys.exc_info()[2])
-    mine = [f for f in frames if f.filename == function.__code__.co_filename and f.name == function.__name__]
-    return f"in {function.__qualname__}, line {mine[-1].lineno}: {mine[-1].line}" if mine else ""
 
 
 def randn(*shape: int) -> Any:

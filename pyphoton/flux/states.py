@@ -37,10 +37,13 @@ class State:
 
 @dataclass
 class Step:
-    """The running step: of a model that is unrolled (`batch` is None) or of a call on so many samples."""
+    """The running step: of a model that is unrolled (`batch` is None) or of a call on so many samples. `alone`: what nets remember does not count."""
 
     batch: int | None = None
+    alone: bool = False
     states: dict[tuple[int, str], State] = field(default_factory=dict)
+    written: dict[int, State] = field(default_factory=dict)
+    """The state that each net, by its identity, has assigned last."""
 
     def of(self, net: Net, name: str) -> State:
         """The state, which is new at first."""
@@ -54,7 +57,7 @@ class Step:
                 state.last.append(Tensor((None, *start.shape), "float32"))
                 continue
             kept = state.net.memory.get(state.name, [])
-            usable = len(kept) > len(state.last) and len(kept[0]) == self.batch
+            usable = not self.alone and len(kept) > len(state.last) and len(kept[0]) == self.batch
             state.last.append(kept[len(state.last)] if usable else np.broadcast_to(start, (self.batch, *start.shape)))
         return state.last[k - 1]
 
@@ -67,9 +70,9 @@ step: ContextVar[Step | None] = ContextVar("step", default=None)
 
 
 @contextmanager
-def stepping(batch: int | None = None) -> Iterator[Step]:
+def stepping(batch: int | None = None, *, alone: bool = False) -> Iterator[Step]:
     """A step: states are read and written in it."""
-    current = Step(batch)
+    current = Step(batch, alone)
     token = step.set(current)
     try:
         yield current
@@ -97,7 +100,8 @@ def write(net: Net, name: str, value: Any) -> None:
     shape = getattr(value, "shape", None)
     if shape is None or tuple(shape[1:]) != start.shape:
         raise ShapeError(f"{where(repr(net))} {name}", f"(batch, ...) like its start {start.shape}", show(shape) if shape is not None else repr(value))
-    current.of(net, name).new = value
+    current.written[id(net)] = state = current.of(net, name)
+    state.new = value
 
 
 def prev(what: Any, *rest: Any) -> Any:

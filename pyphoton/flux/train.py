@@ -44,9 +44,13 @@ def train_(
     rate = _rate(eta, η, opt)
     size = _size(batch, data, 1 if tested is None else 10)
     if isinstance(m, KerasModel):
-        if loss not in (None, mse) or opt is not None or listed(cb) or tested is not None or not isinstance(data, Samples):
-            raise ArgumentError("train_", "pairs of samples and eta alone for a model on Keras", "more", "Train it with its own fit_, or train torch_(model).")
-        m.descend_(data.x, data.y, eta=rate, epochs=epoch, batch_size=size or 1)
+        usual = (None,) if sequences else (None, mse)
+        if loss not in usual or opt is not None or listed(cb) or tested is not None or not (sequences or isinstance(data, Samples)):
+            raise ArgumentError("train_", "pairs of samples, or two lists of sequences, and eta alone for a model on Keras", "more", "Train it with its own fit_, or train torch_(model).")
+        if isinstance(data, Samples):
+            m.descend_(data.x, data.y, eta=rate, epochs=epoch, batch_size=size or 1)
+        else:
+            m.descend_sequences_(kept(data), eta=rate, epochs=epoch)
         return m
     workout = Workout(m, (sequence_logloss if sequences else mse) if loss is None else loss, SGD(rate) if opt is None else opt)
     callbacks = listed(cb) + ([] if tested is None else [Shown(m, tested)])

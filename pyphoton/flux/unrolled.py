@@ -34,7 +34,9 @@ class Unrolled(Layer):
     def __init__(self, model: Any, steps: int, *, seq: Any = True, stateful: bool = True, backwards: bool = False) -> None:
         if not is_integer(steps) or steps < 1:
             raise ArgumentError("unroll", "a number of steps from 1", repr(steps))
-        if not callable(model) or isinstance(model, Unrolled):
+        if not callable(model) or isinstance(model, type):
+            raise ArgumentError("unroll", "a model", repr(model), f"Write {model.__name__}(...)." if isinstance(model, type) else "unroll(model, steps).")
+        if isinstance(model, Unrolled):
             raise ArgumentError("unroll", "a model that is not unrolled yet", repr(model))
         if is_flipped(model):
             raise ArgumentError("unroll", "flip around the whole model or a member of a Chain", repr(model), "Unroll the parts, and join their outputs.")
@@ -133,8 +135,9 @@ def unroll(model: Any, steps: int, *, seq: Any = True, stateful: bool = True) ->
 
     Input: (batch, steps, ...), or with seq=False (batch, ...), the same at every step. A model of several inputs takes as many, and
     seq=(True, False), say, tells which of them have steps. Output: (batch, steps, ...), a tuple of these where the model
-    returns one. stateful: states go on from call to call; False begins each call anew. A Chain with a `flip`
-    in it is unrolled part by part. Errors: ArgumentError; ShapeError for a sequence of another length.
+    returns one. stateful: states go on from call to call; False begins each call anew, at the states' starts, which are
+    trained where they are `param(...)`. A Chain with a `flip` in it is unrolled part by part. Errors: ArgumentError;
+    ShapeError for a sequence of another length.
     """
     if isinstance(model, Sequential) and is_flipped(model):
         return type(model)(*(unroll(m, steps, seq=seq if i == 0 else True, stateful=stateful) for i, m in enumerate(model)), name=model.name)
@@ -179,11 +182,14 @@ class SingleStep:
         flat, structure = graph.flattened(inputs)
         arrays = [x if isinstance(x, Tensor) else np.asarray(x) for x in flat]
         nets = cyclic_nets(self.model)
-        with stepping(len(arrays[0])) as step:
+        with stepping(len(arrays[0]), alone=True) as step:
             for (net, name), value in zip([(n, s) for n in nets for s in n.fields if s in n.states], states or (), strict=bool(states)):
                 step.of(net, name).last.append(np.asarray(value))
             y = self.model(*graph.nested(structure, arrays))
-            new = tuple(s.new for n in nets for s in (step.of(n, f) for f in n.fields if f in n.states))
+            told = [step.of(n, f) for n in nets for f in n.fields if f in n.states]
+            new = tuple(step.before(s) if s.new is None else s.new for s in told)
+        if any(len(s.last) > 1 for s in step.states.values()):
+            raise ArgumentError("unroll1", "states of the last step alone", "prev(..., k) with k above 1", "unroll(model, n) keeps as many as are asked for.")
         return new, y
 
 

@@ -1,4 +1,4 @@
-"""A model as a Flux.Chain over the same memory. The other side is julia/ext/flux_build.jl.
+"""A model as a Flux.Chain over the same memory. The other side is julia/ext/flux_build.jl, for nets and unrolled models flux_plan.jl.
 
 Layers cross as plain data, arrays as Julia arrays over NumPy's memory, which keep it alive for as long as Julia uses it.
 """
@@ -13,6 +13,8 @@ from pyphoton.backends.julia.exchange import to_julia
 from pyphoton.backends.julia.runtime import start
 from pyphoton.converted import Converted
 from pyphoton.errors import NotBuilt, Unsupported
+from pyphoton.flux.nets import Equations, Net
+from pyphoton.flux.unrolled import Unrolled
 from pyphoton.interop.one_operation import named
 from pyphoton.layers import (
     Activation,
@@ -28,6 +30,7 @@ from pyphoton.layers import (
     Softmax,
 )
 from pyphoton.network import network_of
+from pyphoton.plan import owners, plan
 from pyphoton.tensor import Tensor
 from pyphoton.typing import Shape
 
@@ -48,7 +51,7 @@ def native(converted: Converted) -> Any:
         raise Unsupported(".native", "a model of one input", f"one of {len(network.met.shapes)}", "torch_(model).native takes several.")
     dtype = "int64" if network.met.whole[0] else network.dtype
     runtime = start()
-    writer = _Writer(runtime.julia.PyPhoton.keep_b)
+    writer = _Writer(runtime.julia.PyPhoton.keep_b, network.dtype)
     try:
         members = writer.layer(network.model, Tensor((None, *network.met.shapes[0]), dtype), "")
         runtime.ask("load_flux")
@@ -64,8 +67,8 @@ def native(converted: Converted) -> Any:
 class _Writer:
     """A model as data; `kept` are the numbers of what Julia holds for us meanwhile."""
 
-    def __init__(self, keep: Callable[[Any], int]) -> None:
-        self.keep = keep
+    def __init__(self, keep: Callable[[Any], int], dtype: str) -> None:
+        self.keep, self.dtype = keep, dtype
         self.kept: list[int] = []
         self.numbers: dict[int, int] = {}
 
@@ -84,6 +87,8 @@ class _Writer:
         plain = _plain(layer, x.shape)
         if plain is not None:
             return plain
+        if isinstance(layer, Net | Equations | Unrolled):
+            return [self.plan(layer, x, path)]
         kind = getattr(layer, "kind", "")
         if kind not in _KINDS:
             raise _refused(layer, path, "a layer that Flux has, too", f"torch_(model).native has all layers, and {path or 'the model'} runs in Julia without it.")
@@ -119,6 +124,18 @@ class _Writer:
             if kind == "dense" and attrs["flatten"]:
                 found.insert(0, {"kind": "whole", "name": "flatten"})
         return found if kind == "rnn" else self.activated(layer, found, shape, path)
+
+    def plan(self, layer: Any, x: Tensor, path: str) -> Spec:
+        """A net or an unrolled model: its plan, which PyPhoton runs in Julia over Flux's arrays. Errors: Unsupported for several outputs."""
+        traced = graph.trace(layer, x)
+        if not traced.single:
+            raise _refused(layer, path, "a net of one output")
+        made = plan(traced, self.dtype)
+        arrays = {
+            name: self.number(parameters.obtain(owner, own, name, param, shapes, self.dtype, 0))
+            for name, (owner, own, param, shapes) in owners(traced).items()
+        }
+        return {"kind": "plan", "id": f"{id(layer)} {x.shape}", "plan": made.to_json(), "arrays": arrays}
 
     def activated(self, layer: Any, found: list[Spec], shape: Shape, path: str) -> list[Spec]:
         """With the layer's activation, inside of it where Flux has it there."""

@@ -8,11 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from pyphoton import activations, parameters
+from pyphoton import activations, graph, parameters
 from pyphoton import layers as l
 from pyphoton.errors import Unsupported
+from pyphoton.flux.nets import Equations, Net
+from pyphoton.flux.unrolled import Unrolled
+from pyphoton.interop.keras_plan import plan_layer
 from pyphoton.interop.one_operation import named
 from pyphoton.parameters import Parameter
+from pyphoton.plan import owners, plan
+from pyphoton.tensor import Tensor
 
 FIRST = "channels_first"
 _NAMED = {"relu": "relu", "tanh": "tanh", "sigmoid": "sigmoid", "softplus": "softplus", "selu": "selu", "elu": "elu", "softsign": "softsign",
@@ -26,6 +31,8 @@ class Held:
 
     layer: Any
     parameters: tuple[Parameter, ...]
+    own: bool = False
+    """Whether the layer is PyPhoton's own, and holds arrays as they are."""
 
     def load(self) -> None:
         """From the parameters to Keras."""
@@ -37,7 +44,7 @@ class Held:
             parameter.set_(_back(value) if self._is_kernel(parameter) else value)
 
     def _is_kernel(self, parameter: Parameter) -> bool:
-        return len(parameter.shape) > 2
+        return len(parameter.shape) > 2 and not self.own
 
 
 def _turned(kernel: Any) -> Any:
@@ -72,12 +79,36 @@ class Builder:
             return self.new("Flatten", data_format="channels_last")(x)
         if isinstance(layer, l.GlobalAvgPool | l.GlobalMaxPool):
             return self.new(f"Global{'Average' if isinstance(layer, l.GlobalAvgPool) else 'Max'}Pooling{len(x.shape) - 2}D", data_format=FIRST)(x)
+        if isinstance(layer, Net | Equations | Unrolled):
+            return self.planned(layer, x, path)
         kind = getattr(layer, "kind", "")
         if kind in _KINDS:
             y = _KINDS[kind](self, layer, x, path)
             after = getattr(layer, "activation", None)
             return y if after in (None, activations.identity) or kind == "rnn" else self.function(after, y, path)
         return self.function(layer, x, path)
+
+    def planned(self, layer: Any, x: Any, path: str) -> Any:
+        """A net or an unrolled model: its plan as a layer. Errors: Unsupported for several outputs."""
+        key = (id(layer), 0, repr(x.shape))
+        if key not in self.made:
+            traced = graph.trace(layer, Tensor(tuple(x.shape), str(x.dtype)))
+            if not traced.single:
+                raise refused(layer, path, "a net of one output")
+            found = {name: parameters.obtain(*each[:2], name, *each[2:], self.dtype, 0) for name, each in owners(traced).items()}
+            ordered = dict(sorted(found.items(), key=lambda item: item[1].role == "state" or item[1].frozen))
+            self.made[key] = plan_layer(self.keras, plan(traced, self.dtype), ordered, self.dtype)
+            self.held.append(Held(self.made[key], tuple(ordered.values()), own=True))
+        return self.made[key](x)
+
+    def check(self) -> None:
+        """Errors: Unsupported where two layers of Keras would hold one parameter, each a copy of its own."""
+        seen: set[int] = set()
+        for held in self.held:
+            for p in held.parameters:
+                if id(p) in seen:
+                    raise Unsupported(f"tf: {p.path}", "each parameter in one place of the model", "one in two", "torch_(model) and flux(model) share it.")
+                seen.add(id(p))
 
     def container(self, layer: Any, x: Any, path: str) -> Any:
         """A model of models."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -57,6 +58,16 @@ class Layer(Description):
         if any(isinstance(t, Tensor) for t in flat):
             return graph.call(self, *inputs)
         return self.on_arrays(*inputs)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        """A layer of its own with copies of the numbers; a layer that stands twice in a model stands twice in the copy."""
+        from pyphoton import network
+
+        made = memo[id(self)] = object.__new__(type(self))
+        for name, value in vars(self).items():
+            object.__setattr__(made, name, deepcopy(value, memo))
+        network.copy(self, made)
+        return made
 
     def on_arrays(self, *inputs: Any) -> Any:
         """The layer on arrays: computed by the engine that is found first."""

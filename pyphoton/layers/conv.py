@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import wraps
 from math import prod
 from typing import Any, ClassVar
 
 from pyphoton import activations, initialisers
+from pyphoton.arguments import checked
 from pyphoton.description import description
 from pyphoton.errors import ArgumentError, ShapeError
 from pyphoton.layers.base import Layer, Param, known, need_rank, per_axis, positive
@@ -200,9 +202,36 @@ class Conv1D(_Conv):  # noqa: D101
     rank = 1
 
 
+def flux_form(size: Any, *, in_: int | None = None, out: int = 1, stride: Any = (1, 1), name: str | None = None, **julia: Any) -> dict[str, Any]:
+    """The arguments of a Conv2D that is written as early Flux has it, the size first. Errors: ArgumentError."""
+    if set(julia) - {"in"} or (julia and in_ is not None):
+        shown = ", ".join(f"{k}=" for k in julia)
+        raise ArgumentError("Conv2D", "Conv2D((height, width), in_=, out=, stride=, name=)", shown, "The number of channels is given once.")
+    channels = julia.get("in", 1 if in_ is None else in_)
+    return {"channels": out, "kernel_size": size, "strides": stride, "use_bias": False, "in_channels": channels, "name": name}
+
+
+def _size_first(cls: type) -> Any:
+    """A class whose constructor takes early Flux's form, too, told by its size."""
+    init, translated = cls.__init__, checked(flux_form, cls.__name__)  # type: ignore[misc]
+
+    @wraps(init)
+    def call(self: Any, *args: Any, **kwargs: Any) -> None:
+        if args and isinstance(args[0], tuple):
+            args, kwargs = (), translated(*args, **kwargs)
+        init(self, *args, **kwargs)
+
+    cls.__init__ = call  # type: ignore[misc]
+    return cls
+
+
+@_size_first
 @description
 class Conv2D(_Conv):  # noqa: D101
-    __doc__ = _CONV_DOC.format(axes="height, width", rank=2)
+    __doc__ = (
+        _CONV_DOC.format(axes="height, width", rank=2)
+        + "\n\n    `Conv2D((5, 5), in_=20, out=50, stride=(1, 1))`, the size first, is early Flux's form: no padding, no bias, 1 channel unless told."
+    )
     rank = 2
 
 

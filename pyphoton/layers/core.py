@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from pyphoton import activations, graph, initialisers
+from pyphoton.arguments import checked
 from pyphoton.description import description
 from pyphoton.errors import ArgumentError, ShapeError
 from pyphoton.layers.base import Layer, Param, fraction, known, need_rank, positive
@@ -125,12 +126,17 @@ class Dropout(Layer):
         y = x * mask / (1 - rate)
 
     Input and output: any shape. In `predict`, `validate` and `model(x)` it does nothing. Rate 1 gives zeros.
+    `Dropout(layer, rate=0.5)` is around a layer: `Sequential(layer, Dropout(rate))`, with the layer's own parameters.
     Source: Srivastava et al. 2014, inverted form.
     """
 
     kind = "dropout"
     rate: float = 0.5
     name: str | None = None
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """A Sequential where a layer is given."""
+        return checked(around, "Dropout")(*args, **kwargs) if args and callable(args[0]) else super().__new__(cls)
 
     def __post_init__(self) -> None:
         fraction(self, rate=self.rate)
@@ -142,6 +148,13 @@ class Dropout(Layer):
     def attrs(self, *inputs: Shape) -> dict[str, Any]:
         """The rate."""
         return {"rate": float(self.rate)}
+
+
+def around(layer: Any, rate: float = 0.5, name: str | None = None) -> Any:
+    """A layer and Dropout of its output. Errors: ArgumentError."""
+    from pyphoton.layers.containers import Sequential
+
+    return Sequential(layer, Dropout(rate), name=name)
 
 
 @description

@@ -123,7 +123,7 @@ TURNING = {
     "ops.py": "the meaning of the operation transpose",
     "tensor.py": "the method and property of symbolic tensors",
     "data/moving.py": "data of the user with the samples last, as Julia keeps them, are turned on demand",
-    "flux/nets.py": "W @ x: a net's matrix (out, in) on the left of a batch",
+    "flux/matrix.py": "W @ x: a net's matrix (out, in) on the left of a batch",
     "plots.py": "images are shown with their channels last",
     "initialisers.py": "an orthogonal matrix is drawn tall and laid on its side",
     "interop/keras_layers.py": "Keras's kernels of convolutions stand with their channels last",

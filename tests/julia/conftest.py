@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import gc
 
+import numpy as np
 import pytest
 
+import pyphoton as pp
+from pyphoton.backends.julia import runtime as running
 from pyphoton.errors import BackendMissing
 
 FUNCTIONS = """
@@ -57,3 +60,41 @@ def collect(jl):
             jl.gc()
 
     return both
+
+
+@pytest.fixture(scope="module")
+def flux_module(julia):
+    """A Julia module that has Flux loaded, for Flux code of the tests."""
+    julia.julia.seval("using Flux")
+    return julia.julia
+
+
+@pytest.fixture(scope="module")
+def call(flux_module):
+    """A Flux model on an array of Python, in Julia."""
+    apply = flux_module.seval("(m, x) -> m(x)")
+    return lambda model, x: np.array(pp.from_julia(apply(model, pp.to_julia(x, copy=True).julia)))
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """The requests that went to Julia."""
+    requests, ask = [], running.Runtime.ask
+
+    def counted(self, call, **arguments):
+        requests.append(call)
+        return ask(self, call, **arguments)
+
+    monkeypatch.setattr(running.Runtime, "ask", counted)
+    return requests
+
+
+@pytest.fixture(scope="module")
+def descend(flux_module):
+    """A step of Flux's own gradient descent on half the sum of squares of a Flux model's output for an array of Python."""
+    step = flux_module.seval("""
+(m, x) -> let g = Flux.gradient(m -> sum(abs2, m(x)) / 2, m)[1]
+    Flux.update!(Flux.setup(Flux.Descent(0.1), m), m, g); nothing
+end
+""")
+    return lambda native, x: step(native, pp.to_julia(x).julia)

@@ -4,25 +4,10 @@ import numpy as np
 import pytest
 
 import pyphoton as pp
-from pyphoton.backends.julia import runtime as running
 from pyphoton.flux import flux, from_flux, from_torch, torch_
 from pyphoton.parameters import collect
 
 pytestmark = pytest.mark.usefixtures("julia")
-
-
-@pytest.fixture(scope="module")
-def flux_module(julia):
-    """A Julia module that has Flux loaded, for Flux code of the tests."""
-    julia.julia.seval("using Flux")
-    return julia.julia
-
-
-@pytest.fixture(scope="module")
-def call(flux_module):
-    """A Flux model on an array of Python, in Julia."""
-    apply = flux_module.seval("(m, x) -> m(x)")
-    return lambda model, x: np.array(pp.from_julia(apply(model, pp.to_julia(x, copy=True).julia)))
 
 
 def batch(*shape, dtype="float32"):
@@ -90,22 +75,15 @@ def test_flux_holds_the_memory_of_the_original(flux_module, call, collect):
     np.testing.assert_array_equal(call(native, x), wanted)
 
 
-STEP = """
-(m, x) -> let g = Flux.gradient(m -> sum(abs2, m(x)) / 2, m)[1]
-    Flux.update!(Flux.setup(Flux.Descent(0.1), m), m, g); nothing
-end
-"""
-
-
 @pytest.mark.slow
-def test_a_step_of_fluxs_optimiser_is_pyphotons(flux_module):
+def test_a_step_of_fluxs_optimiser_is_pyphotons(descend):
     """Zygote's gradients and Flux's Descent on `.native` change the original as a step of PyPhoton does."""
     branches = pp.Concurrent(pp.identity, pp.Dense(3, pp.elu))
     model, x = pp.Sequential(pp.RNN(4), branches, pp.Residual(pp.Dense(2)), pp.Activation("tanh")), batch(5, 6, 3)
     made = flux(disturbed(model, x))
     made(x)
     before = {n: p.value.copy() for n, p in model.parameters.items()}
-    flux_module.seval(STEP)(made.native, pp.to_julia(x).julia)
+    descend(made.native, x)
     trained = {n: p.value.copy() for n, p in model.parameters.items()}
     for n, p in model.parameters.items():
         p.set_(before[n])
@@ -211,19 +189,6 @@ def test_only_models_of_julia_are_read():
 # ---- what runs where -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def asked(monkeypatch):
-    """The requests that went to Julia."""
-    requests, ask = [], running.Runtime.ask
-
-    def counted(self, call, **arguments):
-        requests.append(call)
-        return ask(self, call, **arguments)
-
-    monkeypatch.setattr(running.Runtime, "ask", counted)
-    return requests
-
-
 def test_no_julia_call_while_torch_runs(asked):
     """With Julia as the default, calling and training the converted model asks Julia for nothing; the original does."""
     pp.set_context(backend="julia")
@@ -265,14 +230,3 @@ def test_an_opaque_module_of_torch_is_refused_in_julia():
     model = from_torch(torch.nn.Sequential(torch.nn.Hardswish()), opaque=True)
     with pytest.raises(pp.Unsupported, match="'torch'"):
         flux(model)(batch(2, 3))
-
-
-def test_three_steps_from_the_same_weights_are_equal():
-    """Both engines give the same losses for three seeded steps."""
-    x, y = batch(8, 4), batch(8, 2)
-    losses = []
-    for convert in (torch_, flux):
-        pp.seed_(5)
-        workout = pp.Workout(convert(pp.Sequential(pp.Dense(6, pp.tanh), pp.BatchNorm(), pp.Dense(2))), "mse", pp.Adam(0.05))
-        losses.append([workout.step_(x, y) for _ in range(3)])
-    np.testing.assert_allclose(*losses, rtol=1e-5)

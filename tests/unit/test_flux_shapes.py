@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import pyphoton as pp
-from pyphoton.flux import Affine, Chain, Dense, Input, Layer, flatten, infer, relu, shapes, softmax, σ
+from pyphoton.flux import Affine, Chain, Dense, Input, Layer, flatten, graph, infer, relu, shapes, softmax, σ
 
 HERE = __file__
 
@@ -248,3 +248,23 @@ def test_a_built_model_tells_where_its_own_shapes_differ():
     m(np.ones((1, 10)))
     error = the_trace(lambda: m(np.ones((1, 11))))
     assert [(f.name, f.path) for f in error.trace] == [("Dense", "first"), ("TLP", "")]
+
+
+# ---- graph ---------------------------------------------------------------------------------------------------------------
+
+
+def test_the_graph_of_a_model():
+    """Steps in order with paths and layers; of a plain function None; from an Input, from what was met, or from shapes that are given."""
+    m = Chain(Input(4), Dense(3), relu)
+    nodes = graph(m).nodes
+    assert [(n.op, n.path, n.outputs[0].shape) for n in nodes] == [("dense", "1", (None, 3)), ("relu", "2", (None, 3))]
+    assert nodes[0].layer is m[1] and nodes[1].inputs == nodes[0].outputs
+    assert graph(relu) is None
+    with pytest.raises(pp.NotBuilt, match=r"graph\(model, \(1, 10\)\)"):
+        graph(TLP(Dense(20), Dense(15)))
+    tlp_without_sizes = TLP(Dense(20), Dense(15))
+    assert [n.op for n in graph(tlp_without_sizes, (1, 10)).nodes] == ["dense", "sigmoid", "dense", "softmax"]
+    tlp_without_sizes(np.ones((2, 10)))
+    assert graph(tlp_without_sizes).outputs[0].shape == (None, 15)
+    with pytest.raises(pp.ShapeError):
+        graph(misfit(), (1, 10))

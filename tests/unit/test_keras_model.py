@@ -107,11 +107,11 @@ def test_what_keras_has_no_equivalent_for_is_refused_by_name(name):
 def test_wrong_uses_are_refused():
     """A model without data, a wrong batch, a Workout, and other models for storeparams_."""
     with pytest.raises(pp.NotBuilt, match="met no data"):
-        tf(pp.Sequential(pp.Dense(3)))
+        tf(pp.Sequential(pp.Dense(3))).native  # noqa: B018
     model = pp.Sequential(pp.Dense(3))
     model(batch(2, 4))
     made = tf(model)
-    with pytest.raises(pp.ShapeError, match=r"batch of \(4,\)"):
+    with pytest.raises(pp.ShapeError, match=r"batch of \(4,\), or one sample, received \(2, 5\)"):
         made(batch(2, 5))
     with pytest.raises(pp.ArgumentError, match="fit_"):
         pp.Workout(made, "mse").step_(batch(2, 4), batch(2, 3))
