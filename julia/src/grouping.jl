@@ -16,7 +16,7 @@ function Known(plan::Plan)
         startswith(i.dtype, "float") && push!(known.floats, i.id)
     end
     for (id, value) in plan.constants
-        known.shapes[id] = value isa Array ? Any[reverse(size(value))...] : Any[]
+        known.shapes[id] = value isa Array ? Any[python_shape(size(value))...] : Any[]
         number = value isa Number && !(value isa Bool)
         number && (known.numbers[id] = value)
         (number || eltype(value) === plan.T) && push!(known.floats, id)
@@ -220,7 +220,7 @@ function finished(d::Drawing{T}) where {T}
     results = map(d.results) do (s, k)
         n = width_of(s.shape)
         written[start(Place(k, 0))+1:start(Place(k, 0))+n] .= true
-        Result(s.output, Tuple(Int[s.shape[j] for j in length(s.shape):-1:2]), n, start(Place(k, 0)))
+        Result(s.output, julia_size(s.shape[2:end]), n, start(Place(k, 0)))
     end
     instructions = Instruction[]
     for (code, n, (y, a, b), (dy, da, db)) in Iterators.reverse(d.steps)

@@ -153,7 +153,6 @@ end
 
 own_array!(s, name, shape) = step!(s, "parameter"; attrs=Dict("name" => name), parameters=(name => shape,), path="net", rank=length(shape))
 taken!(s, x, index...; rank=2) = step!(s, "getitem", x; attrs=Dict("index" => collect(Any, index)), rank)
-features!(b, x, low, high) = taken!(b, x, WHOLE_AXIS, [low, high, nothing])
 joined!(s, axis, xs...; rank=2) = step!(s, "concat", xs...; attrs=Dict("axis" => axis), rank)
 reshaped!(s, x, lengths...) = step!(s, "reshape", x; attrs=Dict("shape" => [nothing, lengths...]), rank=1 + length(lengths))
 const WHOLE_AXIS = [nothing, nothing, nothing]
@@ -163,16 +162,9 @@ function rehearse_scans()
     for backwards in (false, true)
         rehearse_layer(3, 4) do s, x
             W = joined!(s, 1, own_array!(s, "W1", [4, 6]), step!(s, "transpose", own_array!(s, "W2", [2, 4]); attrs=Dict("axes" => [1, 0])))
-            U, b_ = own_array!(s, "U", [2, 8]), joined!(s, 0, own_array!(s, "b1", [6]), own_array!(s, "b2", [2]); rank=1)
-            z = step!(s, "add", step!(s, "matmul", x, W; rank=3), b_; rank=3)
-            scan!(s, 3, [(z, 8)], [(U, [2, 8])], [2, 2]; backwards) do b, zt, u, h, c
-                g = step!(b, "add", zt, step!(b, "matmul", h, u))
-                open_, new = step!(b, "sigmoid", features!(b, g, 0, 6)), step!(b, "tanh", features!(b, g, 6, 8))
-                kept = step!(b, "mul", step!(b, "sub", Literal(1), features!(b, open_, 0, 2)), c)
-                c2 = step!(b, "add", kept, step!(b, "mul", features!(b, open_, 2, 4), new))
-                h2 = step!(b, "mul", features!(b, open_, 4, 6), step!(b, "tanh", c2))
-                (h2, h2, c2)
-            end
+            U, b_ = own_array!(s, "U", [2, 8]), step!(s, "concat", own_array!(s, "b1", [6]), own_array!(s, "b2", [2]); attrs=Dict("axis" => 0), shape=[8])
+            z = step!(s, "add", step!(s, "matmul", x, W; shape=[nothing, 3, 8]), b_; shape=[nothing, 3, 8])
+            scan!((b, z, u, h, c) -> lstm_body!(b, z, u, h, c, 2), s, 3, [(z, 8)], [(U, [2, 8])], [2, 2]; backwards)
         end
     end
     rehearse_layer(3, 4) do s, x
@@ -181,6 +173,18 @@ function rehearse_scans()
             (step!(b, "relu", h2), h2)
         end
     end
+end
+
+"""The body of an LSTM of `n` units with f, i, o, g side by side, but that it keeps what f does not."""
+function lstm_body!(b, z, u, h, c, n::Int)
+    wide(op, m, xs...; more...) = step!(b, op, xs...; shape=[nothing, m], more...)
+    part(y, low, high) = wide("getitem", high - low, y; attrs=Dict("index" => [WHOLE_AXIS, [low, high, nothing]]))
+    g = wide("add", 4n, z, wide("matmul", 4n, h, u))
+    gates, new = wide("sigmoid", 3n, part(g, 0, 3n)), wide("tanh", n, part(g, 3n, 4n))
+    kept = wide("mul", n, wide("sub", n, Literal(1), part(gates, 0, n)), c)
+    c2 = wide("add", n, kept, wide("mul", n, part(gates, n, 2n), new))
+    h2 = wide("mul", n, part(gates, 2n, 3n), wide("tanh", n, c2))
+    return h2, h2, c2
 end
 
 """A recurrence that looks at all steps of its input, with two outputs in one row: attention as equations, as Python plans it."""

@@ -24,15 +24,15 @@ function input!(s::Sketch, shape, dtype=s.dtype)
     return id
 end
 
-"""A step of kind `op`; `rank` axes in its result, `parameters` by name => shape."""
-function step!(s::Sketch, op, xs...; rank=2, attrs=Dict(), parameters=(), activation="identity", path="$op$(length(s.steps))")
+"""A step of kind `op`; `rank` axes in its result (or its `shape`, which only what makes one step of several looks at), `parameters` by name => shape."""
+function step!(s::Sketch, op, xs...; rank=2, shape=fill(1, rank), attrs=Dict(), parameters=(), activation="identity", path="$op$(length(s.steps))")
     ids = [x isa Literal ? constant!(s, x.value) : x for x in xs]
     for (name, shape) in parameters
         role = op == "batch_norm" && name in ("mean", "variance") ? "state" : "weight"
         s.parameters["$path.$name"] = Dict("shape" => shape, "role" => role, "fans" => [1, 1], "init" => Dict("class" => "Gaussian", "args" => Dict("std" => 0.1)))
     end
     id = next!(s)
-    push!(s.steps, Dict("op" => op, "path" => path, "inputs" => ids, "outputs" => [id], "shapes" => [fill(1, rank)], "attrs" => attrs,
+    push!(s.steps, Dict("op" => op, "path" => path, "inputs" => ids, "outputs" => [id], "shapes" => [shape], "attrs" => attrs,
         "params" => Dict(name => "$path.$name" for (name, _) in parameters), "activation" => activation))
     return id
 end
