@@ -55,7 +55,6 @@ def test_fields_by_name():
         (r"unroll: expected a model, received <class .*Write SimpleRecurrent\(\.\.\.\)", lambda: unroll(SimpleRecurrent, 3)),
         (r"unroll: expected a model, received None", lambda: unroll(None, 3)),
         (r"a number of steps from 1, received SimpleRecurrent", lambda: unroll(3, simple())),
-        (r"expected one array \(batch, steps, \.\.\.\), received 2 arguments", lambda: unroll(simple(), 3)(randn(2, 3, 4), 1)),
         (r"vcat: expected one vector or more, received nothing", vcat),
         (r"hcat: expected one vector or more, received 1, 2", lambda: hcat(1, 2)),
     ],
