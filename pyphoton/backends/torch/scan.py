@@ -12,6 +12,8 @@ import torch
 
 from pyphoton.backends.numpy.run import parted
 from pyphoton.backends.torch.lower import Function, Mode
+from pyphoton.backends.torch.scan_body import body_of
+from pyphoton.backends.torch.scan_in_place import InPlace
 from pyphoton.plan import Plan, Step
 
 Tensor = torch.Tensor
@@ -21,6 +23,8 @@ def scan(step: Step, body: Callable[[tuple[Tensor, ...]], list[Tensor]], mode: M
     """The torch function of a scan. States begin where the last minibatch left them, or as they are given."""
     a = step.attrs
     order = range(a["steps"])[:: -1 if a["backwards"] else 1]
+    known = body_of(step)
+    in_place = None if known is None else InPlace(known)
 
     def run(*values: Tensor) -> Tensor:
         batch = values[0].shape[0]
@@ -28,6 +32,12 @@ def scan(step: Step, body: Callable[[tuple[Tensor, ...]], list[Tensor]], mode: M
         carry = mode.carry if a["carried"] else None
         kept = None if carry is None else carry.get(step.path)
         states: Any = kept if kept and kept[0].shape[0] == batch else [s.expand(batch, *s.shape) for s in starts]
+        if in_place is not None and not torch.is_autocast_enabled(values[0].device.type):
+            back = a["backwards"]
+            output, states = in_place(*[x.flip(1) if back else x for x in sequences], *held, *states)
+            if carry is not None:
+                carry[step.path] = states
+            return output.flip(1) if back else output
         inputs = [x.unbind(1) for x in sequences]
         outputs: list[Any] = [None] * a["steps"]
         for t in order:
