@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import torch
 
 from pyphoton.backends.torch.scan_body import Body
-from pyphoton.backends.torch.scan_forward import Code, Rows, Values, copy, rows_of, run
+from pyphoton.backends.torch.scan_factors import Factors, value_read
+from pyphoton.backends.torch.scan_forward import Call, Given, Rows, Values, copy, in_turn, rows_of
 from pyphoton.backends.torch.scan_rules import RULES
-from pyphoton.backends.torch.scan_slopes import Factor, Slopes, Source, Term, merged, slopes_in
+from pyphoton.backends.torch.scan_slopes import Slopes, Source, Term, merged, slopes_in
 
 Tensor = torch.Tensor
 
@@ -29,6 +30,7 @@ class Way:
             self.nexts[v] = merged([*terms, *([Term(0, body.width(v), ("before", v))] if v == body.output else [])])
         self.uses = {i: [(n, place, slopes.passed(n, place)) for n, place in slopes.uses.get(i, [])] for i in body.held if i in self.wanted}
         self.sequences = {i: slopes.terms(i) for i in body.sequences if i in self.wanted}
+        self.handed = {t.source for i, terms in self.sequences.items() for t in terms if len(terms) == 1 and t.plain and t.source[0] == "sum" and t.high - t.low == body.width(i)}
         after = [t for terms in (*self.sequences.values(), *(u[2] for uses in self.uses.values() for u in uses)) for t in terms]
         during = [t for terms in self.nexts.values() for t in terms]
         loop = self._behind(during)
@@ -53,115 +55,95 @@ class Way:
         found = set[int]()
         for n, place in {slope for t in terms for slope in slopes_in(t.factor)}:
             step = self.body.plan.steps[n]
-            found |= {_value(step.inputs, step.outputs[0], c) for c in RULES[step.op].slopes[place].reads}
+            found |= {value_read(step, c) for c in RULES[step.op].slopes[place].reads}
         return found
-
-
-def _value(inputs: Sequence[int], output: int, letter: str) -> int:
-    return output if letter == "y" else inputs[int(letter)]
 
 
 class Back:
-    """One way back: from the gradient of the outputs (steps, batch, width) to those of what is wanted."""
+    """The way back through values that have been computed: from the gradient of the outputs to those of what is wanted."""
 
-    def __init__(self, way: Way, values: Values, gradient: Tensor) -> None:
-        self.way, self.body, self.values = way, way.body, values
-        self.steps = steps = self.body.steps
-        self.memory: dict[Source, Tensor] = {("output", self.body.output): gradient, ("before", self.body.output): gradient}
-        self._slopes: dict[tuple[int, int], Tensor] = {}
-        self._factors: dict[Factor, Tensor] = {}
+    def __init__(self, way: Way, values: Values) -> None:
+        self.way, self.body, self.values, self.steps = way, way.body, values, way.body.steps
+        self.memory: dict[Source, Tensor] = {}
+        self.factors = Factors(way.body, values)
         for v in way.loop:
-            self._place(("sum", v), 1, way.slopes.sums[v])
-        for v in way.nexts:
-            self._place(("next", v), 2, way.nexts[v])
-            last = self.memory["next", v][(steps - 1) % len(self.memory["next", v])]
+            if ("sum", v) not in way.handed:
+                self.memory["sum", v] = self._place(("sum", v), 1, way.slopes.sums[v])
+        for v, terms in way.nexts.items():
+            self.memory["next", v] = self._place(("next", v), 2, terms)
+        self.main = [c for v in way.loop for c in self._calls(("sum", v), way.slopes.sums[v], 0)]
+        self.between = [c for v, terms in way.nexts.items() for c in self._calls(("next", v), terms, -1)]
+
+    def run(self, gradient: Tensor) -> None:
+        """All steps, from a gradient (steps, batch, width)."""
+        self.forget()
+        self.memory["output", self.body.output] = self.memory["before", self.body.output] = gradient
+        for kind, v in self.way.handed:
+            self.memory[kind, v] = self._place((kind, v), 1, self.way.slopes.sums[v])
+        for v in self.way.nexts:
+            memory = self.memory["next", v]
+            last = memory[(self.steps - 1) % len(memory)]
             last.copy_(gradient[-1]) if v == self.body.output else last.zero_()
-        main = [c for v in way.loop for c in self._code(("sum", v), way.slopes.sums[v], 0)]
-        between = [c for v, terms in way.nexts.items() for c in self._code(("next", v), terms, -1)]
-        run(main + between, range(steps - 1, 0, -1))
-        run(main, range(0, 1))
+        self.factors.compute()
+        main, between = [c.ready() for c in self.main], [c.ready() for c in self.between]
+        in_turn(main + between, range(self.steps - 1, 0, -1))
+        in_turn(main, range(1))
 
-    def _place(self, source: Source, rows: int, terms: Sequence[Term]) -> None:
+    def forget(self) -> None:
+        """Hold on to no array of others."""
+        stays = {("sum", v) for v in self.way.loop if ("sum", v) not in self.way.handed} | {("next", v) for v in self.way.nexts}
+        self.memory = {source: m for source, m in self.memory.items() if source in stays}
+
+    def _place(self, source: Source, rows: int, terms: Sequence[Term]) -> Tensor:
         rows = self.steps if source in self.way.kept_sums else rows
-        covered = sum(t.high - t.low for t in terms) >= (width := self.body.width(source[1]))
-        self.memory[source] = (torch.empty if covered else torch.zeros)(rows, self.values.batch, width, **self.values.options)
-
-    def rows(self, source: Source, low: int, width: int, at: int = 0) -> Rows:
-        """Columns of a source at each step, or `at` steps away from it."""
-        found = rows_of(self.memory[source], self.steps, low, low + width)
-        return found if not at else [found[(t + at) % self.steps] for t in range(self.steps)]
-
-    # ---- factors -----------------------------------------------------------------------------------------------------
-
-    def factor(self, f: Factor) -> Tensor:
-        """A factor for all steps."""
-        found = self._factors.get(f)
-        if found is None:
-            if f[0] == "slope":
-                found = self._slope(f[1], f[2])
-                if found.ndim and found.shape[-1] == self.body.width(self.body.plan.steps[f[1]].outputs[0]):
-                    found = found[..., f[3] : f[3] + f[4]]
-            else:
-                a, b = (self.factor(g) if g else self._one() for g in f[1:])
-                found = a * b if f[0] == "mul" else a + b
-            self._factors[f] = found
-        return found
-
-    def _one(self) -> Tensor:
-        return torch.ones((), **self.values.options)
-
-    def _slope(self, n: int, place: int) -> Tensor:
-        found = self._slopes.get((n, place))
-        if found is None:
-            step = self.body.plan.steps[n]
-            slope = RULES[step.op].slopes[place]
-            assert slope.function is not None
-            read = [self.values.memory[_value(step.inputs, step.outputs[0], c)] for c in slope.reads]
-            found = self._slopes[n, place] = torch.as_tensor(slope.function(*read), **self.values.options)
-        return found
+        width = self.body.width(source[1])
+        covered = sum(t.high - t.low for t in terms) >= width
+        return (torch.empty if covered else torch.zeros)(rows, self.values.batch, width, **self.values.options)
 
     # ---- step by step ------------------------------------------------------------------------------------------------
 
-    def _code(self, target: Source, terms: Sequence[Term], at: int) -> list[Code]:
+    def _calls(self, target: Source, terms: Sequence[Term], at: int) -> list[Call]:
         """What writes a sum: the first term that covers it, or each where it lies; the others are added."""
         width = self.body.width(target[1])
         full = sorted((t for t in terms if t.high - t.low == width), key=lambda t: not t.plain)
         rest = [*full, *(t for t in terms if t.high - t.low < width)]
         apart = not full and all(a.high <= b.low for a, b in pairwise(terms))
-        out = self.rows(target, 0, width, at)
-        code: list[Code] = []
-        started = False
-        base: Rows | None = None
+        calls: list[Call] = []
+        base: Given | None = None
+        started = not full and not apart
+        if started:
+            calls.append(Call(_zero, [[torch.zeros(())] * self.steps], self._rows(target, 0, width, at)))
         if full and full[0].plain and len(full) > 1:
             base, rest = self._source(full[0]), rest[1:]
-        elif not full and not apart:
-            code.append((_zero, [()] * self.steps, out))
-            started = True
         for t in rest:
-            places = out if t.high - t.low == width else self.rows(target, t.low, t.high - t.low, at)
-            code.append(self._call(t, base or (places if started else None), places))
+            places = self._rows(target, t.low, t.high - t.low, at)
+            calls.append(self._call(t, base or (places if started else None), places))
             base, started = None, started or not apart
-        return code
+        return calls
 
-    def _source(self, t: Term) -> Rows:
-        low, width = t.start, (self.body.width(t.source[1]) if t.matrix is not None else t.high - t.low)
-        return self.rows(t.source, low, width, -1 if t.source[0] == "before" else 0)
+    def _rows(self, source: Source, low: int, width: int, at: int = 0) -> Given:
+        """Columns of a source at each step, or `at` steps away from it."""
 
-    def _call(self, t: Term, base: Rows | None, places: Rows) -> Code:
-        source = self._source(t)
+        def find() -> Rows:
+            found = rows_of(self.memory[source], self.steps, low, low + width)
+            return [*found[at:], *found[:at]] if at else found
+
+        return find() if source in self.memory else find
+
+    def _source(self, t: Term) -> Given:
+        width = self.body.width(t.source[1]) if t.matrix is not None else t.high - t.low
+        return self._rows(t.source, t.start, width, -1 if t.source[0] == "before" else 0)
+
+    def _call(self, t: Term, base: Given | None, places: Given) -> Call:
+        source, matrix, steps = self._source(t), t.matrix, self.steps
         if t.plain:
-            return (copy, list(zip(source, strict=True)), places) if base is None else (torch.add, list(zip(base, source, strict=True)), places)
-        other: Rows
-        if t.matrix is not None:
-            other = [self.values.memory[t.matrix].t()] * self.steps
-            functions = torch.mm, torch.addmm
+            return Call(copy, [source], places) if base is None else Call(torch.add, [base, source], places)
+        if matrix is not None:
+            other: Given = lambda: [self.values.memory[matrix].t()] * steps  # noqa: E731
+            functions: Any = torch.mm, torch.addmm
         else:
-            k = self.factor(t.factor)
-            other = rows_of(k, self.steps)
-            functions = torch.mul, torch.addcmul
-        if base is None:
-            return functions[0], list(zip(source, other, strict=True)), places
-        return functions[1], list(zip(base, source, other, strict=True)), places
+            other, functions = self.factors.rows(t.factor), (torch.mul, torch.addcmul)
+        return Call(functions[0], [source, other], places) if base is None else Call(functions[1], [base, source, other], places)
 
     # ---- for all steps -----------------------------------------------------------------------------------------------
 
@@ -189,14 +171,14 @@ class Back:
         source = source[:, :, t.start : t.start + t.high - t.low]
         if not t.factor:
             return source
-        k = self.factor(t.factor)
+        k = self.factors(t.factor)
         return source * (k[:1] if first and k.ndim == 3 else k)
 
     def gradient(self, value: int) -> Tensor:
         """The gradient of a sequence, of a held value, or of a state's start."""
         body = self.body
         if value in body.states:
-            return self.total(self.way.states[value], body.width(value), first=True)[0]
+            return self.total(self.way.states[value], body.width(value), first=True)[0].clone()
         if value in body.sequences:
             return self.total(self.way.sequences[value], body.width(value)).transpose(0, 1)
         result: Tensor | None = None
@@ -214,8 +196,8 @@ class Back:
             return x.flatten(0, 1).t() @ d.flatten(0, 1)
         d = self.total(terms, self.body.width(step.outputs[0] if step.op in RULES else value))
         shape = self.body.shapes[value]
-        return d.sum(0) if shape[:1] == (None,) else d.sum_to_size([n or 1 for n in shape])
+        return d.sum(0) if shape[:1] == (None,) else d.sum((0, 1)).sum_to_size([n or 1 for n in shape])
 
 
-def _zero(out: Tensor) -> None:
+def _zero(_: Tensor, out: Tensor) -> None:
     out.zero_()

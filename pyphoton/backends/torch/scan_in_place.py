@@ -15,45 +15,79 @@ Tensor = torch.Tensor
 
 
 class InPlace:
-    """A body, and its ways back by the inputs whose gradients are wanted."""
+    """A body, its ways back by the inputs whose gradients are wanted, and memory that nobody uses at the moment."""
 
     def __init__(self, body: Body) -> None:
         self.body = body
         self.inputs = (*body.sequences, *body.held, *body.states)
         self.read = {i for s in body.plan.steps for i in s.inputs} | {body.output, *body.nexts, *body.states}
         self.ways: dict[tuple[int, ...], Way] = {}
+        self.free: dict[Any, list[_Memory]] = {}
 
     def __call__(self, *inputs: Tensor) -> tuple[Tensor, list[Tensor]]:
         """The outputs (batch, steps, width) of (sequences, held values, states), and the states after the last step."""
-        if not torch.is_grad_enabled() or not any(x.requires_grad for x in inputs):
-            values = Values(self.body, inputs, ())
-            return values.memory[self.body.output].transpose(0, 1), values.last()
         last: list[Tensor] = []
-        return _Scan.apply(self, last, *inputs), last  # type: ignore[no-untyped-call]
+        if torch.is_grad_enabled() and any(x.requires_grad for x in inputs):
+            return _Scan.apply(self, last, *inputs), last  # type: ignore[no-untyped-call]
+        values = Values(self.body, inputs[0].shape[0], inputs[0].device, ())
+        values.run(inputs)
+        return values.output(), values.last()
 
-    def way(self, wanted: tuple[int, ...]) -> Way:
-        """The way back to these inputs."""
-        found = self.ways.get(wanted)
-        if found is None:
-            found = self.ways[wanted] = Way(self.body, (i for i in wanted if i not in self.body.states))
-        return found
+    def lend(self, wanted: tuple[int, ...], x: Tensor) -> _Lease:
+        """Memory for a batch like that of `x`, until the lease is dropped."""
+        free = self.free.setdefault((wanted, x.shape[0], x.device), [])
+        if wanted not in self.ways:
+            self.ways[wanted] = Way(self.body, (i for i in wanted if i not in self.body.states))
+        try:
+            return _Lease(free.pop(), free)
+        except IndexError:
+            return _Lease(_Memory(self.ways[wanted], x), free)
+
+
+class _Memory:
+    """Values, and the way back through them once it is needed."""
+
+    def __init__(self, way: Way, x: Tensor) -> None:
+        self.way = way
+        self.values = Values(way.body, x.shape[0], x.device, way.kept)
+        self.back: Back | None = None
+
+    def gradients(self, gradient: Tensor) -> Back:
+        """The way back, gone."""
+        if self.back is None:
+            self.back = Back(self.way, self.values)
+        self.back.run(gradient)
+        return self.back
+
+
+class _Lease:
+    """Memory in use by one forward pass. When the last way back from there cannot come any more, another pass may have it."""
+
+    def __init__(self, memory: _Memory, free: list[_Memory]) -> None:
+        self.memory, self.free = memory, free
+
+    def __del__(self) -> None:
+        self.memory.values.forget()
+        if not self.free:
+            self.free.append(self.memory)
 
 
 class _Scan(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, scan: InPlace, last: list[Tensor], *inputs: Tensor) -> Tensor:
         ctx.wanted = tuple(i for i, need in zip(scan.inputs, ctx.needs_input_grad[2:], strict=True) if need and i in scan.read)
-        way = scan.way(ctx.wanted)
-        values = Values(scan.body, inputs, way.kept)
-        last += values.last()
+        ctx.scan, ctx.lease = scan, scan.lend(ctx.wanted, inputs[0])
         ctx.save_for_backward(*inputs)
-        ctx.scan, ctx.values = scan, values
-        return values.memory[scan.body.output].transpose(0, 1)
+        values = ctx.lease.memory.values
+        values.run(inputs)
+        last += values.last()
+        return values.output()  # type: ignore[no-any-return]
 
     @staticmethod
     @once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, gradient: Tensor) -> Any:
-        scan: InPlace = ctx.scan
         ctx.saved_tensors  # noqa: B018 - torch says so here if an input was changed in between
-        back = Back(scan.way(ctx.wanted), ctx.values, gradient.transpose(0, 1))
-        return (None, None, *(back.gradient(i) if i in ctx.wanted else None for i in scan.inputs))
+        back = ctx.lease.memory.gradients(gradient.transpose(0, 1))
+        found = (None, None, *(back.gradient(i) if i in ctx.wanted else None for i in ctx.scan.inputs))
+        back.forget()
+        return found
