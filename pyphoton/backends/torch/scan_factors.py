@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from pyphoton.backends.torch.scan_body import Body
 from pyphoton.backends.torch.scan_forward import Given, Values, rows_of
-from pyphoton.backends.torch.scan_rules import RULES, same
+from pyphoton.backends.torch.scan_rules import RULES, Slope, same
 from pyphoton.backends.torch.scan_slopes import Factor
 from pyphoton.plan import Step
 
@@ -25,7 +27,7 @@ class Factors:
         self.body, self.values = body, values
         self.places: dict[Factor, Tensor] = {}
         self.known: dict[Factor, Tensor] = {}
-        self.slopes: dict[tuple[int, int], Tensor] = {}
+        self.slopes: dict[tuple[int, ...], Tensor] = {}
         self.one = torch.ones((), **values.options)
 
     def compute(self) -> None:
@@ -53,29 +55,45 @@ class Factors:
         if f[0] != "slope":
             self(f)
             return f in self.places
-        step = self.body.plan.steps[f[1]]
-        slope = RULES[step.op].slopes[f[2]]
-        return slope.function is same and value_read(step, slope.reads) not in self.values.changing
+        slope = self._slope(f)
+        return slope.function is same and value_read(self.body.plan.steps[f[1]], slope.reads) not in self.values.changing
 
     def _joined(self, f: Factor) -> Tensor:
-        a, b = (self(g) if g else self.one for g in f[1:])
-        function = torch.mul if f[0] == "mul" else torch.add
         place = self.places.get(f)
-        if place is not None:
-            return function(a, b, out=place)
-        found = function(a, b)
-        if found.shape[:-1] == (self.body.steps, self.values.batch):
-            self.places[f] = found
-        return found
+        if place is None:
+            found = self._parts(f)
+            found = found[0](*found[1:])
+            if found.shape[:-1] == (self.body.steps, self.values.batch):
+                self.places[f] = found
+            return found
+        if f[0] == "mul":
+            for a, b in ((f[1], f[2]), (f[2], f[1])):
+                times = self._slope(b).times if b and b[0] == "slope" else None
+                if times is not None:
+                    times(self(a) if a else self.one, self._cut(b, self._read(b)[0]), grad_input=place)
+                    return place
+        function, *parts = self._parts(f)
+        return function(*parts, out=place)
+
+    def _parts(self, f: Factor) -> tuple[Any, ...]:
+        return (torch.mul if f[0] == "mul" else torch.add), *(self(g) if g else self.one for g in f[1:])
+
+    def _slope(self, f: Factor) -> Slope:
+        return RULES[self.body.plan.steps[f[1]].op].slopes[f[2]]
+
+    def _read(self, f: Factor) -> list[Tensor]:
+        return [self.values.memory[value_read(self.body.plan.steps[f[1]], letter)] for letter in self._slope(f).reads]
+
+    def _cut(self, f: Factor, whole: Tensor) -> Tensor:
+        """Columns of a slope, or of what it is computed from."""
+        low, width = f[3:]
+        wide = whole.ndim and whole.shape[-1] == self.body.width(self.body.plan.steps[f[1]].outputs[0]) != width
+        return whole[..., low : low + width] if wide else whole
 
     def _columns(self, f: Factor) -> Tensor:
-        _, n, place, low, width = f
-        step = self.body.plan.steps[n]
-        found = self.slopes.get((n, place))
+        found = self.slopes.get(f[1:3])
         if found is None:
-            slope = RULES[step.op].slopes[place]
-            assert slope.function is not None
-            read = [self.values.memory[value_read(step, letter)] for letter in slope.reads]
-            found = self.slopes[n, place] = torch.as_tensor(slope.function(*read), **self.values.options)
-        wide = found.ndim and found.shape[-1] == self.body.width(step.outputs[0]) != width
-        return found[..., low : low + width] if wide else found
+            function = self._slope(f).function
+            assert function is not None
+            found = self.slopes[f[1:3]] = torch.as_tensor(function(*self._read(f)), **self.values.options)
+        return self._cut(f, found)

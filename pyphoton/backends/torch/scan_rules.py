@@ -16,10 +16,14 @@ Tensor = torch.Tensor
 
 @dataclass(frozen=True)
 class Slope:
-    """A function of what it reads: inputs by place ("0", "1") and the result ("y"). No function stands for a slope of 1."""
+    """A function of what it reads: inputs by place ("0", "1") and the result ("y"). No function stands for a slope of 1.
+
+    `times(x, y, grad_input=result)`, where torch has it, is x times the slope of the result y in one call.
+    """
 
     function: Callable[..., Tensor | float] | None = None
     reads: str = ""
+    times: Callable[..., Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,7 @@ class Rule:
     slopes: tuple[Slope, ...]
 
 
+_aten = torch.ops.aten
 ONE = Slope()
 _MINUS = Slope(lambda: -1.0)
 
@@ -71,8 +76,8 @@ RULES: dict[str, Rule] = {
     "square": _unary(torch.square, lambda x: 2 * x, "0"),
     "sin": _unary(torch.sin, torch.cos, "0"),
     "cos": _unary(torch.cos, lambda x: -x.sin(), "0"),
-    "tanh": _unary(torch.tanh, lambda y: 1 - y * y, "y"),
-    "sigmoid": _unary(torch.sigmoid, lambda y: torch.addcmul(y, y, y, value=-1), "y"),
+    "tanh": Rule(torch.tanh, (Slope(lambda y: 1 - y * y, "y", _aten.tanh_backward.grad_input),)),
+    "sigmoid": Rule(torch.sigmoid, (Slope(lambda y: y - y * y, "y", _aten.sigmoid_backward.grad_input),)),
     "relu": _unary(_relu, lambda y: (y > 0).to(y.dtype), "y"),
     "softplus": _unary(_softplus, torch.sigmoid, "0"),
 }
