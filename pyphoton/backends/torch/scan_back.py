@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import reduce
 from itertools import pairwise
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from pyphoton.backends.torch.scan_body import Body
 from pyphoton.backends.torch.scan_factors import Factors, value_read
 from pyphoton.backends.torch.scan_forward import Call, Given, Rows, Values, copy, in_turn, rows_of
+from pyphoton.backends.torch.scan_layout import swapped, turned
 from pyphoton.backends.torch.scan_rules import RULES
 from pyphoton.backends.torch.scan_slopes import Slopes, Source, Term, merged, slopes_in
 
@@ -38,7 +40,8 @@ class Way:
         order = {s.outputs[0]: -n for n, s in slopes.steps}
         self.loop = sorted((v for kind, v in loop if kind == "sum"), key=lambda v: order[v])
         everything = [*during, *after, *(t for terms in slopes.sums.values() for t in terms)]
-        self.kept = self._read(everything) | {body.plan.steps[n].inputs[0] for uses in self.uses.values() for n, place, _ in uses if place and body.plan.steps[n].op == "matmul"}
+        lefts = {body.plan.steps[n].inputs[0] for uses in self.uses.values() for n, place, _ in uses if place and body.plan.steps[n].op == "matmul"}
+        self.kept = self._read(everything) | lefts
 
     def _behind(self, terms: Iterable[Term]) -> set[Source]:
         """The sources of terms, and theirs."""
@@ -139,7 +142,7 @@ class Back:
         if t.plain:
             return Call(copy, [source], places) if base is None else Call(torch.add, [base, source], places)
         if matrix is not None:
-            other: Given = lambda: [self.values.memory[matrix].t()] * steps  # noqa: E731
+            other: Given = lambda: [turned(self.values.memory[matrix])] * steps  # noqa: E731
             functions: Any = torch.mm, torch.addmm
         else:
             other, functions = self.factors.rows(t.factor), (torch.mul, torch.addcmul)
@@ -156,10 +159,9 @@ class Back:
     def total(self, terms: Sequence[Term], width: int, first: bool = False) -> Tensor:
         """A sum of terms at all steps, or at the first one alone."""
         parts = [(t, self._value(t, first)) for t in terms]
-        full = [p for t, p in parts if t.high - t.low == width]
-        if full and len(full) == len(parts):
-            return torch.stack(torch.broadcast_tensors(*full)).sum(0) if len(full) > 2 else full[0] + full[1] if full[1:] else full[0]
-        result = parts[0][1].new_zeros((1 if first else self.steps), self.values.batch, width) if parts else torch.zeros(1 if first else self.steps, self.values.batch, width, **self.values.options)
+        if parts and all(t.high - t.low == width for t in terms):
+            return reduce(torch.add, [p for _, p in parts])
+        result = torch.zeros(1 if first else self.steps, self.values.batch, width, **self.values.options)
         for t, p in parts:
             result[:, :, t.low : t.high] += p
         return result
@@ -167,7 +169,7 @@ class Back:
     def _value(self, t: Term, first: bool) -> Tensor:
         source = self.whole(t.source) if not first else self.memory[t.source][:1]
         if t.matrix is not None:
-            return source @ self.values.memory[t.matrix].t()
+            return source @ turned(self.values.memory[t.matrix])
         source = source[:, :, t.start : t.start + t.high - t.low]
         if not t.factor:
             return source
@@ -180,7 +182,7 @@ class Back:
         if value in body.states:
             return self.total(self.way.states[value], body.width(value), first=True)[0].clone()
         if value in body.sequences:
-            return self.total(self.way.sequences[value], body.width(value)).transpose(0, 1)
+            return swapped(self.total(self.way.sequences[value], body.width(value)))
         result: Tensor | None = None
         for n, place, terms in self.way.uses[value]:
             part = self._held(n, place, terms)
@@ -193,7 +195,7 @@ class Back:
         if step.op == "matmul" and place:
             d = self.whole(terms[0].source)
             x = self.values.memory[step.inputs[0]].expand(self.steps, -1, -1)
-            return x.flatten(0, 1).t() @ d.flatten(0, 1)
+            return turned(x.flatten(0, 1)) @ d.flatten(0, 1)
         d = self.total(terms, self.body.width(step.outputs[0] if step.op in RULES else value))
         shape = self.body.shapes[value]
         return d.sum(0) if shape[:1] == (None,) else d.sum((0, 1)).sum_to_size([n or 1 for n in shape])

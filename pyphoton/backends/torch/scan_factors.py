@@ -61,8 +61,8 @@ class Factors:
     def _joined(self, f: Factor) -> Tensor:
         place = self.places.get(f)
         if place is None:
-            found = self._parts(f)
-            found = found[0](*found[1:])
+            function, *parts = self._parts(f)
+            found: Tensor = function(*parts)
             if found.shape[:-1] == (self.body.steps, self.values.batch):
                 self.places[f] = found
             return found
@@ -73,7 +73,8 @@ class Factors:
                     times(self(a) if a else self.one, self._cut(b, self._read(b)[0]), grad_input=place)
                     return place
         function, *parts = self._parts(f)
-        return function(*parts, out=place)
+        function(*parts, out=place)
+        return place
 
     def _parts(self, f: Factor) -> tuple[Any, ...]:
         return (torch.mul if f[0] == "mul" else torch.add), *(self(g) if g else self.one for g in f[1:])
@@ -95,5 +96,5 @@ class Factors:
         if found is None:
             function = self._slope(f).function
             assert function is not None
-            found = self.slopes[f[1:3]] = torch.as_tensor(function(*self._read(f)), **self.values.options)
+            self.slopes[f[1:3]] = found = torch.as_tensor(function(*self._read(f)), **self.values.options)
         return self._cut(f, found)

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from pyphoton.backends.torch.scan_body import Body, columns
+from pyphoton.backends.torch.scan_layout import swapped
 
 Tensor = torch.Tensor
 Rows = Sequence[Tensor]
@@ -26,7 +27,7 @@ class Call:
     def __init__(self, function: Callable[..., Any], given: Sequence[Given], places: Given) -> None:
         self.function, self.given, self.places = function, given, places
         stays = not any(callable(g) for g in given)
-        self.arguments = list(zip(*given, strict=True)) if stays else None  # type: ignore[arg-type]
+        self.arguments = list(zip(*given, strict=True)) if stays else None
 
     def ready(self) -> tuple[Callable[..., Any], list[tuple[Any, ...]], Rows]:
         """With the arrays of this minibatch."""
@@ -62,7 +63,7 @@ class Values:
         body, memory = self.body, self.memory
         many, known = len(body.sequences), len(body.sequences) + len(body.held)
         for i, x in zip(body.sequences, inputs[:many], strict=True):
-            memory[i] = x.transpose(0, 1) if x.ndim == 3 else x
+            memory[i] = swapped(x) if x.ndim == 3 else x
         for i, x in zip(body.held, inputs[many:known], strict=True):
             memory[i] = x[None] if body.shapes[i][:1] == (None,) else x
         for place, start in zip(self.firsts, inputs[known:], strict=True):
@@ -73,7 +74,7 @@ class Values:
     def output(self) -> Tensor:
         """The results (batch, steps, width), apart from everything else in memory."""
         found = self.memory[self.body.output].expand(self.body.steps, -1, -1)
-        return found.transpose(0, 1).clone(memory_format=torch.contiguous_format)
+        return swapped(found).clone(memory_format=torch.contiguous_format)
 
     def last(self) -> list[Tensor]:
         """The states after the last step, apart from everything else in memory."""
@@ -131,13 +132,6 @@ def rows_of(memory: Tensor, steps: int, low: int = 0, high: int | None = None) -
         return [memory] * steps
     rows = (memory if high is None else memory[:, :, low:high]).unbind(0)
     return rows if len(rows) == steps else [rows[t % len(rows)] for t in range(steps)]
-
-
-def run(code: list[Code], order: Iterable[int]) -> None:
-    """Everything at each step in turn."""
-    for t in order:
-        for function, given, places in code:
-            function(*given[t], out=places[t])
 
 
 def copy(x: Tensor, out: Tensor) -> None:

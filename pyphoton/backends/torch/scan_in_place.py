@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -10,8 +11,11 @@ from torch.autograd.function import once_differentiable
 from pyphoton.backends.torch.scan_back import Back, Way
 from pyphoton.backends.torch.scan_body import Body
 from pyphoton.backends.torch.scan_forward import Values
+from pyphoton.backends.torch.scan_layout import swapped
 
 Tensor = torch.Tensor
+KEPT, SIZES = 64 << 20, 4
+"""Memory up to so many bytes is kept for the next minibatch, for so many sizes of them. What is larger does not take long to get."""
 
 
 class InPlace:
@@ -33,9 +37,18 @@ class InPlace:
         values.run(inputs)
         return values.output(), values.last()
 
+    def fits(self, inputs: Sequence[Tensor]) -> bool:
+        """Whether everything has the type that the plan says: not so where torch casts by itself, or the user has."""
+        dtype = getattr(torch, self.body.plan.dtype)
+        same = all(x.dtype == dtype for i, x in zip(self.inputs, inputs, strict=True) if i in self.read)
+        return same and not torch.is_autocast_enabled(inputs[0].device.type)
+
     def lend(self, wanted: tuple[int, ...], x: Tensor) -> _Lease:
         """Memory for a batch like that of `x`, until the lease is dropped."""
-        free = self.free.setdefault((wanted, x.shape[0], x.device), [])
+        key = (wanted, x.shape[0], x.device)
+        self.free[key] = free = self.free.pop(key, [])
+        if len(self.free) > SIZES:
+            del self.free[next(iter(self.free))]
         if wanted not in self.ways:
             self.ways[wanted] = Way(self.body, (i for i in wanted if i not in self.body.states))
         try:
@@ -51,6 +64,11 @@ class _Memory:
         self.way = way
         self.values = Values(way.body, x.shape[0], x.device, way.kept)
         self.back: Back | None = None
+
+    def bytes(self) -> int:
+        """How large it is."""
+        arrays = [*self.values.memory.values(), *([] if self.back is None else [*self.back.memory.values(), *self.back.factors.places.values()])]
+        return sum({a.untyped_storage().data_ptr(): a.untyped_storage().nbytes() for a in arrays}.values())
 
     def gradients(self, gradient: Tensor) -> Back:
         """The way back, gone."""
@@ -68,7 +86,7 @@ class _Lease:
 
     def __del__(self) -> None:
         self.memory.values.forget()
-        if not self.free:
+        if not self.free and self.memory.bytes() <= KEPT:
             self.free.append(self.memory)
 
 
@@ -78,16 +96,16 @@ class _Scan(torch.autograd.Function):
         ctx.wanted = tuple(i for i, need in zip(scan.inputs, ctx.needs_input_grad[2:], strict=True) if need and i in scan.read)
         ctx.scan, ctx.lease = scan, scan.lend(ctx.wanted, inputs[0])
         ctx.save_for_backward(*inputs)
-        values = ctx.lease.memory.values
+        values: Values = ctx.lease.memory.values
         values.run(inputs)
         last += values.last()
-        return values.output()  # type: ignore[no-any-return]
+        return values.output()
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Any:
         ctx.saved_tensors  # noqa: B018 - torch says so here if an input was changed in between
-        back = ctx.lease.memory.gradients(gradient.transpose(0, 1))
+        back = ctx.lease.memory.gradients(swapped(gradient))
         found = (None, None, *(back.gradient(i) if i in ctx.wanted else None for i in ctx.scan.inputs))
         back.forget()
         return found

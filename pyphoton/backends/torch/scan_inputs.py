@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from pyphoton.backends.torch.scan_layout import swapped
 from pyphoton.plan import Plan, Step
 
 Tensor = torch.Tensor
@@ -13,13 +14,13 @@ Tensor = torch.Tensor
 
 def _product(x: Tensor, kernel: Tensor) -> Tensor:
     """(batch, steps, width) as a view of (steps, batch, width)."""
-    rows = x.transpose(0, 1)
-    return torch.mm(rows.flatten(0, 1), kernel).view(*rows.shape[:2], -1).transpose(0, 1)
+    rows = swapped(x)
+    return swapped(torch.mm(rows.flatten(0, 1), kernel).view(*rows.shape[:2], -1))
 
 
 def _affine(x: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
-    rows = x.transpose(0, 1)
-    return torch.addmm(bias, rows.flatten(0, 1), kernel).view(*rows.shape[:2], -1).transpose(0, 1)
+    rows = swapped(x)
+    return swapped(torch.addmm(bias, rows.flatten(0, 1), kernel).view(*rows.shape[:2], -1))
 
 
 def in_order_of_steps(plan: Plan, lowered: list[Any]) -> list[Any]:
