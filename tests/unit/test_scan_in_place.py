@@ -18,6 +18,7 @@ from pyphoton.backends.torch.program import Program  # noqa: E402
 from pyphoton.backends.torch.scan import in_place, step_by_step  # noqa: E402
 from pyphoton.backends.torch.scan_body import body_of  # noqa: E402
 from pyphoton.backends.torch.scan_in_place import InPlace  # noqa: E402
+from pyphoton.backends.torch.scan_inputs import in_order_of_steps  # noqa: E402
 
 STEPS, WIDTH = 4, 3
 Z = np.zeros
@@ -289,3 +290,20 @@ def test_other_types_go_step_by_step():
     assert not function.fits([x.double() for x in inputs])
     with torch.autocast("cpu", torch.bfloat16):
         assert not function.fits(inputs)
+
+
+def test_products_before_a_scan():
+    """x W + b in one call, each step together in memory; what others read, too, stays as it is."""
+    made = plan(trace(unroll(recurrent.LSTM(3, 5), 4), Tensor((None, 4, 3))))
+    lowered = [(None, s.inputs, s.outputs[0], s) for s in made.steps]
+    changed = [code for code in in_order_of_steps(made, lowered) if code[0] is not None]
+    assert len(lowered) - len(in_order_of_steps(made, lowered)) == 1
+    ((function, inputs, _, step),) = changed
+    assert step.op == "add" and len(inputs) == 3
+    x, kernel, bias = torch.randn(2, 4, 3), torch.randn(3, 5), torch.randn(5)
+    got = function(x, kernel, bias)
+    torch.testing.assert_close(got, x @ kernel + bias)
+    assert got.shape == (2, 4, 5) and got[:, 0].is_contiguous()
+    both_read = plan(trace(net(lambda x: apply("concat", x @ kernel.numpy(), x @ kernel.numpy() + 1.0, axis=2)), Tensor((None, 4, 3))))
+    lowered = [(None, s.inputs, s.outputs[0], s) for s in both_read.steps]
+    assert in_order_of_steps(both_read, lowered) == lowered

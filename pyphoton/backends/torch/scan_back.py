@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import reduce
 from itertools import pairwise
-from typing import Any
 
 import torch
 
@@ -36,7 +35,7 @@ class Way:
         after = [t for terms in (*self.sequences.values(), *(u[2] for uses in self.uses.values() for u in uses)) for t in terms]
         during = [t for terms in self.nexts.values() for t in terms]
         loop = self._behind(during)
-        self.kept_sums = self._behind(after) if self.wanted else set()
+        self.kept_sums = self._behind(after)
         order = {s.outputs[0]: -n for n, s in slopes.steps}
         self.loop = sorted((v for kind, v in loop if kind == "sum"), key=lambda v: order[v])
         everything = [*during, *after, *(t for terms in slopes.sums.values() for t in terms)]
@@ -96,6 +95,7 @@ class Back:
         """Hold on to no array of others."""
         stays = {("sum", v) for v in self.way.loop if ("sum", v) not in self.way.handed} | {("next", v) for v in self.way.nexts}
         self.memory = {source: m for source, m in self.memory.items() if source in stays}
+        self.factors.forget()
 
     def _place(self, source: Source, rows: int, terms: Sequence[Term]) -> Tensor:
         rows = self.steps if source in self.way.kept_sums else rows
@@ -114,7 +114,7 @@ class Back:
         calls: list[Call] = []
         base: Given | None = None
         started = not full and not apart
-        if started:
+        if started:  # terms that overlap, none of which covers the sum
             calls.append(Call(_zero, [[torch.zeros(())] * self.steps], self._rows(target, 0, width, at)))
         if full and full[0].plain and len(full) > 1:
             base, rest = self._source(full[0]), rest[1:]
@@ -138,15 +138,17 @@ class Back:
         return self._rows(t.source, t.start, width, -1 if t.source[0] == "before" else 0)
 
     def _call(self, t: Term, base: Given | None, places: Given) -> Call:
-        source, matrix, steps = self._source(t), t.matrix, self.steps
+        source = self._source(t)
         if t.plain:
             return Call(copy, [source], places) if base is None else Call(torch.add, [base, source], places)
-        if matrix is not None:
-            other: Given = lambda: [turned(self.values.memory[matrix])] * steps  # noqa: E731
-            functions: Any = torch.mm, torch.addmm
+        if t.matrix is not None:
+            first, more, other = torch.mm, torch.addmm, self._turned(t.matrix)
         else:
-            other, functions = self.factors.rows(t.factor), (torch.mul, torch.addcmul)
-        return Call(functions[0], [source, other], places) if base is None else Call(functions[1], [base, source, other], places)
+            first, more, other = torch.mul, torch.addcmul, self.factors.rows(t.factor)
+        return Call(first, [source, other], places) if base is None else Call(more, [base, source, other], places)
+
+    def _turned(self, matrix: int) -> Given:
+        return lambda: [turned(self.values.memory[matrix])] * self.steps
 
     # ---- for all steps -----------------------------------------------------------------------------------------------
 

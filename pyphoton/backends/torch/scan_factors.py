@@ -32,10 +32,14 @@ class Factors:
 
     def compute(self) -> None:
         """Those that keep their memory, for the values as they are now."""
-        self.known.clear()
-        self.slopes.clear()
+        self.forget()
         for f in list(self.places):
             self(f)
+
+    def forget(self) -> None:
+        """Hold on to nothing but memory."""
+        self.known.clear()
+        self.slopes.clear()
 
     def __call__(self, f: Factor) -> Tensor:
         """A factor, as an array that goes with (steps, batch, width)."""
