@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
 from itertools import pairwise
+from typing import Any
 
 import torch
 
@@ -141,6 +142,8 @@ class Back:
         source = self._source(t)
         if t.plain:
             return Call(copy, [source], places) if base is None else Call(torch.add, [base, source], places)
+        first: Callable[..., Any]
+        more: Callable[..., Any]
         if t.matrix is not None:
             first, more, other = torch.mm, torch.addmm, self._turned(t.matrix)
         else:
