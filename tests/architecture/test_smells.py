@@ -119,6 +119,7 @@ def test_no_exception_is_swallowed():
 
 TURNING = {
     "backends/torch/lower.py": "torch's views of canonical parameters",
+    "backends/torch/scan_layout.py": "a scan's sequences step by step in memory, and the matrices of its way back",
     "backends/numpy/layers.py": "the reference moves axes of data, not of parameters",
     "ops.py": "the meaning of the operation transpose",
     "tensor.py": "the method and property of symbolic tensors",

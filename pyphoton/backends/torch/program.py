@@ -14,6 +14,7 @@ from pyphoton.backends.torch.exchange import to_numpy, to_torch
 from pyphoton.backends.torch.lower import Mode, lower
 from pyphoton.backends.torch.precision import HALVES, Precision
 from pyphoton.backends.torch.scan import scan, with_splits
+from pyphoton.backends.torch.scan_inputs import in_order_of_steps
 from pyphoton.data.arrays import outside
 from pyphoton.errors import note
 from pyphoton.graph import nested
@@ -39,6 +40,7 @@ class Program:
         self.inputs = [v.id for v in plan.inputs]
         needed = _needed(plan, plan.outputs if whole else plan.outputs[:1])
         lowered = [(_function(s, tensors, mode, device), s.inputs, s.outputs[0], s) for s in plan.steps]
+        lowered = in_order_of_steps(plan, lowered)
         if whole:
             lowered, count = with_splits(plan, lowered, len(self.registers))
             self.registers += [None] * (count - len(self.registers))

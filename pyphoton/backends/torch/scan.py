@@ -11,15 +11,23 @@ from typing import Any
 import torch
 
 from pyphoton.backends.torch.lower import Function, Mode
+from pyphoton.backends.torch.scan_body import body_of
+from pyphoton.backends.torch.scan_in_place import InPlace
 from pyphoton.plan import Plan, Step, parted
 
 Tensor = torch.Tensor
 
 
+Scan = Callable[..., tuple[Tensor, list[Tensor]]]
+"""From sequences, held values and states to the outputs (batch, steps, width) and the states after the last step."""
+
+
 def scan(step: Step, body: Callable[[tuple[Tensor, ...]], list[Tensor]], mode: Mode) -> Function:
     """The torch function of a scan. States begin where the last minibatch left them, or as they are given."""
     a = step.attrs
-    order = range(a["steps"])[:: -1 if a["backwards"] else 1]
+    known = body_of(step)
+    whole = None if known is None else InPlace(known)
+    loop, fast = step_by_step(step, body), None if whole is None else in_place(step, whole)
 
     def run(*values: Tensor) -> Tensor:
         batch = values[0].shape[0]
@@ -27,13 +35,41 @@ def scan(step: Step, body: Callable[[tuple[Tensor, ...]], list[Tensor]], mode: M
         carry = mode.carry if a["carried"] else None
         kept = None if carry is None else carry.get(step.path)
         states: Any = kept if kept and kept[0].shape[0] == batch else [s.expand(batch, *s.shape) for s in starts]
+        inputs = (*sequences, *held, *states)
+        function = fast if fast is not None and whole is not None and whole.fits(inputs) else loop
+        output, states = function(*inputs)
+        if carry is not None:
+            carry[step.path] = [s.detach() for s in states]
+        return output
+
+    return run
+
+
+def step_by_step(step: Step, body: Callable[[tuple[Tensor, ...]], list[Tensor]]) -> Scan:
+    """A scan whose body may be anything."""
+    a = step.attrs
+    order = range(a["steps"])[:: -1 if a["backwards"] else 1]
+
+    def run(*values: Tensor) -> tuple[Tensor, list[Tensor]]:
+        sequences, held, states = parted(values, a["sequences"], a["held"])
         inputs = [x.unbind(1) for x in sequences]
         outputs: list[Any] = [None] * a["steps"]
         for t in order:
             outputs[t], *states = body((*[x[t] for x in inputs], *held, *states))
-        if carry is not None:
-            carry[step.path] = [s.detach() for s in states]
-        return torch.stack(outputs, 1)
+        return torch.stack(outputs, 1), list(states)
+
+    return run
+
+
+def in_place(step: Step, function: InPlace) -> Scan:
+    """A scan whose body is known in every detail."""
+    if not step.attrs["backwards"]:
+        return function
+    many = step.attrs["sequences"]
+
+    def run(*values: Tensor) -> tuple[Tensor, list[Tensor]]:
+        output, states = function(*[x.flip(1) for x in values[:many]], *values[many:])
+        return output.flip(1), states
 
     return run
 
