@@ -182,7 +182,8 @@ def test_which_bodies_have_rules():
     plans = {c.name: Problem(c, "float32").plan for c in NETS if "scan" in c.name}
     found = {name: {body_of(s) is not None for s in p.steps if s.op == "scan"} for name, p in plans.items()}
     assert {name for name, f in found.items() if f == {False}} == {
-        "scan-uneven", "scan-without-states", "scan-of-words", "scan-of-images", "scan-in-scan", "scan-dropout",
+        "scan-uneven", "scan-without-states", "scan-of-words", "scan-of-images", "scan-in-scan", "scan-dropout", "scan-attention",
+        "scan-held-first", "scan-two-outputs",
     }  # fmt: skip
     assert all(body_of(scan_of(make())) is not None for make in MODELS.values())
 
