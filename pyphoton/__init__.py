@@ -38,7 +38,7 @@ _NAMES = {
     "data.transformers": ("ImageCrop", "Map", "Noise", "NoisingTransformer", "OneHotEncoder", "Split", "Subset", "Transformer"),
     "data.vectors": ("ArrayDataset", "TestDataset", "VectorDataset"),
     "errors": (
-        "ArgumentError", "BackendMissing", "DataError", "FileError", "LayoutError", "NonFiniteLoss", "NotBuilt", "PhotonError",
+        "ArgumentError", "BackendMissing", "DataError", "FileError", "KeraFlowError", "LayoutError", "NonFiniteLoss", "NotBuilt", "PhotonError",
         "ShapeError", "TraceError", "UnknownName", "Unsupported",
     ),
     "functions": ("concatenate", "exp", "log", "maximum", "minimum", "one_hot", "sqrt", "square", "where"),

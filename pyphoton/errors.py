@@ -79,6 +79,10 @@ class UnknownName(ArgumentError, KeyError):
     """A name that stands in no table."""
 
 
+class KeraFlowError(ArgumentError):
+    """An argument of the Keras face that the rules for names, lists and single values refuse."""
+
+
 class ShapeError(PhotonError, ValueError):
     """An array does not fit the layer that it reaches."""
 

@@ -200,7 +200,7 @@ def only_tensors(result: Any, owner: str) -> tuple[Tensor, ...]:
 
 def root_path(function: Any) -> str:
     """The path of a whole model: its name, its kind when it is a single layer, else nothing."""
-    return getattr(function, "name", None) or getattr(function, "kind", "") or ""
+    return getattr(function, "given_name", getattr(function, "name", None)) or getattr(function, "kind", "") or ""
 
 
 def graph_of(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Graph:

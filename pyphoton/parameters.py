@@ -193,7 +193,7 @@ def _built(layer: Any, path: str, seen: set[int], taken: set[str]) -> Iterator[t
     if _in_store(layer):
         yield path, layer, _store[layer].members
     for name, child in children(layer).items():
-        own = getattr(child, "name", None)
+        own = getattr(child, "given_name", getattr(child, "name", None))
         name = own if isinstance(own, str) else name
         yield from _built(child, unique(f"{path}.{name}" if path else name, taken), seen, taken)
 

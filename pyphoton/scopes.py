@@ -117,7 +117,7 @@ def followed(owner: Any, inputs: tuple[Any, ...]) -> Call | None:
 
 def _new_path(state: Tracing, owner: Any) -> str:
     scope = state.scopes[-1]
-    own = getattr(owner, "name", None)
+    own = getattr(owner, "given_name", getattr(owner, "name", None))
     name = (own if isinstance(own, str) else None) or scope.names.get(id(owner))
     if name is None:
         name = getattr(owner, "kind", None) or getattr(owner, "__name__", None) or type(owner).__name__
