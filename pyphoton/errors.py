@@ -2,7 +2,8 @@
 
 PhotonError
 ├── ArgumentError    (ValueError, TypeError, AssertionError)  a layer, loss, optimiser ... was described wrongly
-│   └── UnknownName  (KeyError)                                a name that is in no table; the nearest ones are given
+│   ├── UnknownName  (KeyError)                                a name that is in no table; the nearest ones are given
+│   └── KeraFlowError                                          what the Keras face's rules for names and lists refuse
 ├── ShapeError       (ValueError)    an array does not fit the layer that it reaches
 ├── DataError        (ValueError)    data that cannot be trained on: empty, unequal, not numeric, labels out of range
 ├── LayoutError      (ValueError, BufferError)  memory that cannot be shared as it is; where a copy helps, the text says so
