@@ -50,8 +50,8 @@ supported() = sort!(collect(keys(BUILDERS)))
 """Whether gradients go through an op."""
 differentiable(op) = true
 
-"""`body`: of a scan. Gradients flow from all its outputs, not from the first (the loss) alone, and its element-wise steps work by columns."""
-function Program{T}(plan::Plan, parameters::Dict{String,Weight{T}}; body::Bool=false) where {T}
+"""`whole`: gradients flow from all outputs, not from the first (the loss) alone. `body`: of a scan; its element-wise steps work by columns."""
+function Program{T}(plan::Plan, parameters::Dict{String,Weight{T}}; whole::Bool=false, body::Bool=false) where {T}
     registers = Vector{Any}(nothing, plan.count)
     steps = Step[]
     known = Known(plan)
@@ -62,7 +62,7 @@ function Program{T}(plan::Plan, parameters::Dict{String,Weight{T}}; body::Bool=f
         registers[number] = value
     end
     weights = unique(Weight{T}[w for s in steps for w in s.weights])
-    needed = ancestors(steps, body ? plan.outputs : plan.outputs[1:min(1, end)])
+    needed = ancestors(steps, whole ? plan.outputs : plan.outputs[1:min(1, end)])
     count = length(registers)
     return Program{T}(plan, steps, registers, Vector{Any}(nothing, length(steps)), Vector{Any}(nothing, count), fill(false, count), weights, needed, Route([], -1), Route([], -1))
 end

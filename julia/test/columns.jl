@@ -8,7 +8,7 @@ function group(build, widths; rows=())
     xs = [input!(s, n in rows ? [n] : [nothing, n]) for n in widths]
     outputs = build(s, xs...)
     plan = P.read_plan(plan_text(s, outputs...))
-    return P.Program{Float64}(plan, Dict{String,P.Weight{Float64}}(); body=true)
+    return P.Program{Float64}(plan, Dict{String,P.Weight{Float64}}(); whole=true, body=true)
 end
 
 wide(s, op, n, xs...; more...) = step!(s, op, xs...; shape=[nothing, n], more...)

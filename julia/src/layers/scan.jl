@@ -57,7 +57,7 @@ end
 
 BUILDERS["scan"] = function (::Type{T}, step, weights, activation) where {T}
     a, n = step.attrs, whole(step.attrs, "steps")
-    programs = Program{T}[Program{T}(step.body, weights; body=true) for _ in 1:n]
+    programs = Program{T}[Program{T}(step.body, weights; whole=true, body=true) for _ in 1:n]
     order = a["backwards"] ? collect(n:-1:1) : collect(1:n)
     sequences, held = whole(a, "sequences"), whole(a, "held")
     foreach(p -> share_buffers!(p, programs[1]), programs)
