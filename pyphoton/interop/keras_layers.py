@@ -187,10 +187,15 @@ def _conv(b: Builder, layer: Any, x: Any, path: str) -> Any:
     a, rank = layer.attrs(_shape(x)), len(x.shape) - 2
     if max(a["strides"]) > 1 and max(a["dilation"]) > 1:
         raise refused(layer, path, "strides or dilation")
-    return b.shared(
-        layer, _padded(b, x, a["padding"]), f"Conv{rank}D", ("kernel", "bias"), filters=layer.channels, kernel_size=layer.taps, strides=a["strides"],
-        dilation_rate=a["dilation"], groups=a["groups"], use_bias=layer.use_bias, data_format=FIRST,
+    # On TensorFlow Keras 3.15 adds the bias along the last axis where that is as long as there are channels.
+    last = b.keras.backend.backend() == "tensorflow" and layer.use_bias
+    x = _padded(b, x, a["padding"])
+    y = b.shared(
+        layer, b.new("Permute", dims=(*range(2, rank + 2), 1))(x) if last else x, f"Conv{rank}D", ("kernel", "bias"), filters=layer.channels,
+        kernel_size=layer.taps, strides=a["strides"], dilation_rate=a["dilation"], groups=a["groups"], use_bias=layer.use_bias,
+        data_format="channels_last" if last else FIRST,
     )  # fmt: skip
+    return b.new("Permute", dims=(rank + 1, *range(1, rank + 1)))(y) if last else y
 
 
 def _pool(name: str) -> Callable[..., Any]:
