@@ -58,13 +58,33 @@ def apply_leaf(layer: Layer, inputs: tuple[Any, ...]) -> Any:
     return node.outputs if many else node.outputs[0]
 
 
-def own_array(layer: Layer, name: str, cls: type[Tensor] = Tensor) -> Tensor:
-    """One of the arrays that a layer made of equations has of its own, as a node without inputs."""
+def own_array(layer: Layer, name: str, cls: type[Tensor] = Tensor, *, shapes: tuple[Shape, ...] = (), path: str | None = None) -> Tensor:
+    """One of the arrays that a layer has of its own, as a node without inputs.
+
+    shapes: of the layer's inputs, where its parameters follow from them. path: the layer's; by default that of the running trace.
+    """
     state = tracing.get()
-    path = state.paths.get(id(layer), "") if state else ""
-    node = Node("parameter", (), {"name": name}, path=path, layer=layer)
-    node.outputs = (cls(layer.params()[name].shape, "float32", node),)
+    if path is None:
+        path = state.paths.get(id(layer), "") if state else ""
+    node = Node("parameter", (), {"name": name}, path=path, layer=layer, into=shapes)
+    node.outputs = (cls(layer.params(*shapes)[name].shape, "float32", node),)
     return node.outputs[0]
+
+
+def add_loss(value: Any) -> None:
+    """Add one number, a tensor of the running trace, to the loss while training: of the outputs of a layer, say, or of its parameters.
+
+    For `forward` of a layer. It does not count where a model is measured (`evaluate`, `val_loss`, metrics) and predicts.
+    A layer that is called twice adds twice. Errors: ShapeError, TraceError.
+    """
+    state = tracing.get()
+    if state is None:
+        raise TraceError("add_loss", "a call in the forward of a layer", "one outside of any model", "Call it where the layer computes with tensors.")
+    if not isinstance(value, Tensor | int | float) or isinstance(value, bool):
+        raise TraceError(where("add_loss"), "a tensor", repr(value))
+    if isinstance(value, Tensor) and value.shape != ():
+        raise ShapeError(where("add_loss"), "one number for the batch", show(value.shape), "Reduce it: .mean() or .sum().")
+    state.losses.append(value)
 
 
 def scan(
@@ -76,11 +96,24 @@ def scan(
     states, and gives an output and the states of the next step, which begin as `starts`. carried: states go on from
     minibatch to minibatch where data come in order. backwards: from the last step to the first.
     """
+    _check_added(body)
     attrs = {"steps": steps, "sequences": len(sequences), "held": len(held), "carried": carried, "backwards": backwards}
     node = Node("scan", (*sequences, *held, *starts), attrs, path=where_path(), body=body)
     y = body.outputs[0]
     node.outputs = (Tensor((y.shape[0], steps, *y.shape[1:]), y.dtype, node),)
     return node.outputs[0]
+
+
+def _check_added(body: Graph) -> None:
+    """Errors: TraceError for a loss that was added inside of a scan's body and needs what is there at one step only."""
+    state = tracing.get()
+    inside = {id(t) for t in body.inputs}
+    for value in state.losses if state else ():
+        if isinstance(value, Tensor) and any(id(i) in inside for node in reached([value]).nodes for i in node.inputs):
+            raise TraceError(
+                where("add_loss"), "a loss of parameters or of whole sequences", "one of a single step of a sequence",
+                "Return the value as a further output of the step, and add the loss of the sequence.",
+            )  # fmt: skip
 
 
 def call(function: Any, *inputs: Any) -> Any:
@@ -213,6 +246,11 @@ def graph_of(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Graph:
             if isinstance(i, Tensor) and id(i) not in inside:
                 raise TraceError(node.path or "model", "tensors of the step itself", f"{i!r} from outside of it ({first})")
     return Graph(tuple(inputs), tuple(outputs), nodes, single=False)
+
+
+def reached(outputs: Sequence[Tensor]) -> Graph:
+    """Everything that these tensors of one trace were made of."""
+    return Graph((), tuple(outputs), _reachable(outputs), single=False)
 
 
 def _reachable(outputs: Sequence[Tensor]) -> tuple[Node, ...]:

@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 import numpy as np
 
 from pyphoton import config, graph, parameters
 from pyphoton.arguments import is_integer
 from pyphoton.backends import check_precision, check_supported, get_backend, wanted
-from pyphoton.backends.base import Module
+from pyphoton.backends.base import Limits, Module
 from pyphoton.converted import Converted, original
 from pyphoton.data.arrays import convert, samples
 from pyphoton.data.forms import Batch, members, names_of
@@ -26,6 +26,7 @@ from pyphoton.errors import ArgumentError, ShapeError, TraceError, UnknownName, 
 from pyphoton.flux import layers as _named_in_files  # noqa: F401 (a saved model may have a Chain in it)
 from pyphoton.one_sample import is_one_sample
 from pyphoton.plan import Plan, owners, plan
+from pyphoton.regularised import Limit, limited, with_added
 from pyphoton.scopes import children
 from pyphoton.tensor import Tensor
 from pyphoton.typing import show
@@ -82,6 +83,8 @@ class Network:
         self.parameters: dict[str, parameters.Parameter] = {}
         self._plans: dict[Any, Plan] = {}
         self._kept: dict[Any, Any] = {}
+        self._adding: WeakSet[Plan] = WeakSet()
+        self._limits: dict[str, Limit] = {}
         self._restored: Mapping[str, Any] = {}
         self._module: Module | None = None
         self._structure = _structure
@@ -102,7 +105,7 @@ class Network:
 
     def forward_plan(self, x: tuple[Any, ...], x_tuple: bool) -> Plan:
         """The plan of the model for these inputs. Errors: ShapeError, TraceError, Unsupported."""
-        found = self._cached(("forward", x_tuple, _signature(x)), lambda: self._trace_forward(x, x_tuple))
+        found = self._cached(("forward", x_tuple, _signature(x)), lambda: self._adopt(self._trace_forward(x, x_tuple)))
         self._remember(x, x_tuple)
         return found
 
@@ -118,40 +121,57 @@ class Network:
         return plan(self._trace_forward(x, x_tuple), self.dtype, fuse=fuse, spread=False)
 
     def training_plan(self, batch: Batch, loss: Any, metrics: Mapping[str, Any]) -> Plan:
-        """The plan of the loss and the metrics, which has the model inside, for this batch's shapes."""
+        """The plan of the loss and the metrics, which has the model inside, for this batch's shapes.
+
+        The loss is that of training: with penalties, and with what layers add to it.
+        """
+        return self._measured(batch, loss, metrics, added=True)
+
+    def measuring_plan(self, batch: Batch, loss: Any, metrics: Mapping[str, Any]) -> Plan:
+        """The plan of the loss alone, without what training adds to it, and of the metrics."""
+        found = self.training_plan(batch, loss, metrics)
+        return self._measured(batch, loss, metrics, added=False) if found in self._adding else found
+
+    def _measured(self, batch: Batch, loss: Any, metrics: Mapping[str, Any], *, added: bool) -> Plan:
         measured = (loss, *metrics.values())
-        key = ("train", batch.x_tuple, batch.y_tuple, _signature(batch.x), _signature(batch.y), tuple(map(id, measured)))
-        found = self._cached(key, lambda: self._trace_training(batch, loss, metrics))
+        word = "train" if added else "measure"
+        key = (word, batch.x_tuple, batch.y_tuple, _signature(batch.x), _signature(batch.y), tuple(map(id, measured)))
+        found = self._cached(key, lambda: self._plan_measured(batch, loss, metrics, added))
         self._kept[key] = measured  # alive, so that no other object takes their identities
         self._remember(batch.x, batch.x_tuple)
         return found
 
-    def _cached(self, key: Any, make: Any) -> Plan:
+    def _cached(self, key: Any, make: Callable[[], Plan]) -> Plan:
         if self._structure != _structure:
             self._plans.clear()
             self._structure = _structure
         found = self._plans.get(key)
         if found is None:
-            found = self._plans[key] = self._adopt(make())
+            found = self._plans[key] = make()
         return found
 
     def _trace_forward(self, x: tuple[Any, ...], x_tuple: bool) -> graph.Graph:
         inputs = self._tensors(x)
         return graph.trace(self.model, inputs if x_tuple else inputs[0])
 
-    def _trace_training(self, batch: Batch, loss: Any, metrics: Mapping[str, Any]) -> graph.Graph:
+    def _plan_measured(self, batch: Batch, loss: Any, metrics: Mapping[str, Any], added: bool) -> Plan:
         x, y = self._tensors(batch.x), self._tensors(batch.y)
         x_argument, y_argument = x if batch.x_tuple else x[0], y if batch.y_tuple else y[0]
 
         def train(*_: Any) -> tuple[Any, ...]:
             p = graph.call(self.model, x_argument)
-            graph.only_tensors(p, "model")
+            outputs = graph.only_tensors(p, "model")
             values = [_scalar(f, p, y_argument, "loss" if i == 0 else "metric") for i, f in enumerate((loss, *metrics.values()))]
-            return tuple(values)
+            total = with_added(values[0], outputs) if added else values[0]
+            changed.append(total is not values[0])
+            return (total, *values[1:])
 
+        changed: list[bool] = []
         paths = {graph.root_path(self.model): self.model, "loss": loss, **metrics}
-        result = graph.trace(train, *x, *y, paths=paths)
-        return result
+        made = self._adopt(graph.trace(train, *x, *y, paths=paths))
+        if changed[-1]:
+            self._adding.add(made)
+        return made
 
     def _tensors(self, arrays: tuple[Any, ...]) -> tuple[Tensor, ...]:
         return tuple(Tensor((None, *map(int, a.shape[1:])), input_kind(a, self.dtype)) for a in arrays)
@@ -168,8 +188,11 @@ class Network:
             if path in self.parameters and id(layer) not in inside:
                 continue  # a layer that a function makes at every call: its parameters go by path
             found = parameters.obtain(layer, name, path, param, shapes, self.dtype, self.seed, self._restored.get(path))
+            if path not in self.parameters and inside.get(id(layer)):
+                found.frozen = True
             grown |= self.parameters.get(path) is not found
             self.parameters[path] = found
+        self._limits |= limited(traced, self._limits, self.dtype)
         if grown:
             self._module = None
         return made
@@ -270,6 +293,11 @@ class Network:
         """The paths of parameters that training leaves alone."""
         return frozenset(path for path, p in self.parameters.items() if p.frozen or p.role == "state")
 
+    def limits(self) -> Limits:
+        """The constraints of parameters that are trained."""
+        frozen = self.frozen()
+        return {path: limit.plan for path, limit in self._limits.items() if path not in frozen}
+
 
 def met_of(model: Any) -> Met | None:
     """What a model was first given, by whichever network; None before it is built."""
@@ -318,14 +346,16 @@ def _scalar(function: Any, p: Any, y: Any, word: str) -> Any:
     return value
 
 
-def _descendants(model: Any) -> set[int]:
-    found: set[int] = set()
-    todo = [model]
+def _descendants(model: Any) -> dict[int, bool]:
+    """The identity of the model and of everything inside; whether it is, or is in something, that says `trainable` is False."""
+    found: dict[int, bool] = {}
+    todo = [(model, False)]
     while todo:
-        layer = todo.pop()
-        if id(layer) not in found:
-            found.add(id(layer))
-            todo += [c for c in children(layer).values() if c is not None]
+        layer, still = todo.pop()
+        still = still or getattr(layer, "trainable", None) is False
+        if id(layer) not in found or still > found[id(layer)]:
+            found[id(layer)] = still
+            todo += [(c, still) for c in children(layer).values() if c is not None]
     return found
 
 

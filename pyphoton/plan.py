@@ -169,7 +169,7 @@ def owners(graph: Graph) -> dict[str, tuple[Any, str, Param, tuple[Shape, ...]]]
             found |= {path: owned for path, owned in owners(node.body).items() if path not in found}
         if node.layer is None:
             continue
-        shapes = tuple(i.shape for i in node.inputs)
+        shapes = _into(node)
         for name, param in _params(node).items():
             path = f"{node.path}.{name}" if node.path else name
             if path in found and found[path][2].shape != param.shape:
@@ -185,8 +185,13 @@ def _params(node: Node) -> Mapping[str, Param]:
     """The parameters of a layer's node, by name."""
     if node.layer is None:
         return {}
-    found = node.layer.params(*(i.shape for i in node.inputs))
+    found = node.layer.params(*_into(node))
     return {node.attrs["name"]: found[node.attrs["name"]]} if node.op == "parameter" else found
+
+
+def _into(node: Node) -> tuple[Shape, ...]:
+    """The shapes that the parameters of a layer's node follow from."""
+    return tuple(i.shape for i in node.inputs) if node.into is None else node.into
 
 
 class _Planner:

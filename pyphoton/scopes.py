@@ -42,13 +42,14 @@ class Call:
 
 @dataclass
 class Tracing:
-    """One trace: the scopes that are open, and the paths given so far. `calls` is filled where it is a list."""
+    """One trace: the scopes that are open, the paths given so far, and what was added to the loss. `calls` is filled where it is a list."""
 
     scopes: list[Scope]
     paths: dict[int, str] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
     alive: list[Any] = field(default_factory=list)
     calls: list[Call] | None = None
+    losses: list[Any] = field(default_factory=list)
 
     def name(self, owner: Any, path: str) -> None:
         """Give a layer or function its path; it is kept alive, so that its identity is not reused."""

@@ -28,7 +28,10 @@ KNOWN = "Use Python's operators, the methods of the tensor, or pyphoton's functi
 
 @dataclass(eq=False)
 class Node:
-    """One step: a primitive (`layer` is None) or a layer. `inputs` are Tensors or constants."""
+    """One step: a primitive (`layer` is None) or a layer. `inputs` are Tensors or constants.
+
+    `into` are the shapes that a layer's parameters follow from, where they are not those of `inputs`.
+    """
 
     op: str
     inputs: tuple[Any, ...]
@@ -37,6 +40,7 @@ class Node:
     layer: Layer | None = None
     function: Callable[..., Any] | None = None
     body: Graph | None = None
+    into: tuple[Shape, ...] | None = None
     outputs: tuple[Tensor, ...] = ()
     time: int = field(default_factory=lambda: next(_clock))
 

@@ -216,7 +216,7 @@ class Workout:
 
     def _measure(self, data: Epochs, batch_size: int | None, convertor: Any, interrupt: Interrupt | None) -> dict[str, float]:
         with closing(data):
-            batches, _ = self._batches(data, batch_size, convertor, shuffle=False)
+            batches, _ = self._batches(data, batch_size, convertor, shuffle=False, train=False)
             if isinstance(batches, Stream):
                 batches = _peeked(batches)
             report = self.session.epoch(batches, train=False, interrupt=None if interrupt is None else interrupt.flag)
@@ -257,10 +257,10 @@ class Workout:
     @property
     def session(self) -> Session:
         """The training session of the backend; made anew, with the same state, when parameters are added or frozen."""
-        key = (self.network.module, self.network.frozen(), self.opt)
+        key = (self.network.module, self.network.frozen(), self.opt, self.network.limits())
         if self._session is None or self._made_for != key:
             state = None if self._session is None else self._session.state()
-            made = self.network.module.session(self.opt, key[1])
+            made = self.network.module.session(self.opt, key[1], key[3])
             if state is not None and self._made_for[2] is self.opt:
                 made.load(state)
             self._session, self._made_for = made, key
@@ -270,16 +270,19 @@ class Workout:
     def _names(self) -> tuple[str, ...]:
         return ("loss", *self.metrics)
 
-    def _plan(self, batch: Batch) -> Plan:
+    def _plan(self, batch: Batch, train: bool) -> Plan:
         batch.samples()
-        return self.network.training_plan(batch, self.loss, self.metrics)
+        of = self.network.training_plan if train else self.network.measuring_plan
+        return of(batch, self.loss, self.metrics)
 
-    def _batches(self, data: Epochs, batch_size: int | None, convertor: Any, shuffle: bool) -> tuple[Whole | Stream, int | None]:
+    def _batches(
+        self, data: Epochs, batch_size: int | None, convertor: Any, shuffle: bool, train: bool = True
+    ) -> tuple[Whole | Stream, int | None]:
         """The epoch's data for the backend, and the number of minibatches where it is known."""
         now = Pass(self.network.seed, self.epochs)
         current = data.next(now, batch_size, shuffle)
         if not is_whole(current):
-            return Stream(self._stream(current, convertor), data.length()), data.length()
+            return Stream(self._stream(current, convertor, train), data.length()), data.length()
         whole = batch_of(current, nested_lists=False)
         count = whole.samples()
         size = count if batch_size is None else min(batch_size, count)
@@ -288,24 +291,24 @@ class Workout:
         if convertor is not None:
             rows = np.arange(count) if order is None else order
             cut = (_rows(whole, rows[i : i + size]) for i in range(0, count, size))
-            return Stream(self._stream(cut, convertor), number), number
-        plan = self._plan(whole)
+            return Stream(self._stream(cut, convertor, train), number), number
+        plan = self._plan(whole, train)
         arrays = self.network.converted(plan, whole.arrays, whole.names)
         return Whole(plan, arrays, count, order, size), number
 
-    def _stream(self, items: Iterable[Any], convertor: Any) -> Iterator[tuple[Plan, tuple[Any, ...], int]]:
+    def _stream(self, items: Iterable[Any], convertor: Any, train: bool) -> Iterator[tuple[Plan, tuple[Any, ...], int]]:
         for number, item in enumerate(items, 1):
             try:
-                made = self._minibatch(item, convertor)
+                made = self._minibatch(item, convertor, train)
             except PhotonError as error:
                 note(error, f"in minibatch {number}")
                 raise
             yield made
 
-    def _minibatch(self, item: Any, convertor: Any) -> tuple[Plan, tuple[Any, ...], int]:
+    def _minibatch(self, item: Any, convertor: Any, train: bool = True) -> tuple[Plan, tuple[Any, ...], int]:
         """A minibatch (X, Y) as the backend takes it: plan, arrays, number of samples. Errors: DataError, ShapeError."""
         batch = batch_of(item if convertor is None else convertor(item), raw=convertor is not None)
-        plan = self._plan(batch)
+        plan = self._plan(batch, train)
         if convertor is None:
             return plan, self.network.converted(plan, batch.arrays, batch.names), batch.samples()
         _check_converted(batch, plan)

@@ -65,7 +65,11 @@ end
 
 function call_open_session(d)
     rule = read_optimiser(dict(d, "optimiser"))
-    return keep!(Session(module_of(d), rule, String[path::String for path in list(d, "frozen")]))
+    s = Session(module_of(d), rule, String[path::String for path in list(d, "frozen")])
+    for (path, number) in dict(d, "limits")
+        s.limits[path] = program(s.owner, number::Int)
+    end
+    return keep!(s)
 end
 
 function call_epoch(d)

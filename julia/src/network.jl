@@ -56,7 +56,10 @@ end
 dense(x::Number) = fill(x)
 dense(x::Array) = copy(x)
 
-"""Training: an optimiser, its slots, what stays frozen, the gradients that wait for more minibatches, and the learning rate now."""
+"""
+Training: an optimiser, its slots, what stays frozen, the gradients that wait for more minibatches, the learning rate now, and
+constraints: programs without inputs, whose output a parameter becomes after an update.
+"""
 mutable struct Session
     const owner::ModuleHandle
     const rule::Optimiser
@@ -67,9 +70,10 @@ mutable struct Session
     steps::Int
     rate::Float64
     failed::Vector{Any}
+    const limits::Dict{String,Any}
 end
 
-Session(m::ModuleHandle, rule::Optimiser, frozen) = Session(m, rule, Set{String}(frozen), Dict{String,Any}(), Gathered(), Dict{String,Vector{Any}}(), 0, rule.lr, [])
+Session(m::ModuleHandle, rule::Optimiser, frozen) = Session(m, rule, Set{String}(frozen), Dict{String,Any}(), Gathered(), Dict{String,Vector{Any}}(), 0, rule.lr, [], Dict{String,Any}())
 
 """Make this session the one whose weights are trained."""
 function activate!(s::Session)
@@ -90,8 +94,26 @@ function slots!(s::Session, rule, w::Weight{T}) where {T}
     return s.slots[w.path] = Vector{T}[zeros(T, length(w.values)) for _ in slot_names(rule)]
 end
 
-"""One update of everything whose gradient is there: of the last backward pass, or gathered."""
-apply!(s::Session, p::Program) = (s.steps += 1; dynamic(apply_rule!)(s.rule, s, p))
+"""One update of everything whose gradient is there: of the last backward pass, or gathered. Constraints act after it."""
+function apply!(s::Session, p::Program)
+    s.steps += 1
+    dynamic(apply_rule!)(s.rule, s, p)
+    foreach(path -> limit!(s, path), keys(s.limits))
+    return nothing
+end
+
+"""A parameter as its constraint wants it."""
+function limit!(s::Session, path::String)
+    p = s.limits[path]
+    dynamic(forward!)(p, s.owner.mode, Any[])
+    dynamic(become!)(s.owner.weights[path], p.registers[p.plan.outputs[1]])
+end
+
+function become!(w::Weight{T}, values_) where {T}
+    length(values_) == length(w.values) || throw(PlanError("the constraint of $(w.path) gives size $(size(values_)) for $(w.size)"))
+    copyto!(w.values, values_)
+    return nothing
+end
 
 function apply_rule!(rule::O, s::Session, p::Program{T}) where {O,T}
     rule.clip_norm == 0 || clip_together!(p.weights, rule.clip_norm)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar, Protocol, TypeAlias
 
 from pyphoton.optimisers import Optimiser
@@ -49,6 +50,12 @@ class Stream:
 
 
 Batches: TypeAlias = Whole | Stream
+
+
+Limits: TypeAlias = Mapping[str, Plan]
+"""Constraints: after every update the parameter at each path becomes the output of its plan, which has no inputs."""
+
+NONE: Limits = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -119,8 +126,8 @@ class Module(Protocol):
         """Set parameters."""
         ...
 
-    def session(self, optimiser: Optimiser, frozen: frozenset[str]) -> Session:
-        """A new training session; parameters in `frozen` stay as they are."""
+    def session(self, optimiser: Optimiser, frozen: frozenset[str], limits: Limits = NONE) -> Session:
+        """A new training session; parameters in `frozen`, which are not among `limits`, stay as they are."""
         ...
 
 

@@ -109,7 +109,7 @@ def back_(m: Any, delta: Any, x: Any, *more: Any) -> Any:
     factor = float(delta) if number else 1.0
     batch = Batch(inputs, tuple(np.asarray(d, dtype=network.dtype) for d in outputs), many, several)
     _check_lengths(batch)
-    plan = network.training_plan(batch, _total if number else _product, {})
+    plan = network.measuring_plan(batch, _total if number else _product, {})
     _, by_path, by_input = _session(network).gradient(plan, network.converted(plan, batch.arrays))
     for path, gradient in by_path.items():
         Param(network.parameters[path]).delta += gradient * factor

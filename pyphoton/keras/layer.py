@@ -12,12 +12,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from pyphoton import graph, parameters
+from pyphoton import constraints as limiting
+from pyphoton import graph, parameters, regularisers
 from pyphoton.errors import ArgumentError, near
 from pyphoton.initialisers import Given
-from pyphoton.keras.named import arrays_by_name, objects_by_name
+from pyphoton.keras.named import arrays_by_name, check_objects, objects_by_name
 from pyphoton.layers import base
 from pyphoton.layers.base import Param
+from pyphoton.regularised import Regularised
 from pyphoton.typing import Shape
 
 _counters: dict[str, Any] = {}
@@ -60,7 +62,7 @@ def _bound(owner: str, init: Callable[..., None], made: Any, args: tuple[Any, ..
     return found
 
 
-class Layer(base.Layer):
+class Layer(Regularised):
     """Base of this face's layers. Keyword arguments of every layer:
 
     name: a text; by default the class's name and a number ("dense1"). trainable: False leaves the parameters, and those of layers inside, as
@@ -87,6 +89,8 @@ class Layer(base.Layer):
         if not isinstance(name, str | None):
             raise ArgumentError(type(self).__name__, "name: text, or None", repr(name))
         self.given_name, self.initial_weights, self.regularizers, self.constraints = name, initial_weights, regularizers, constraints
+        for word, given, get in (("regularizers", regularizers, regularisers.get), ("constraints", constraints, limiting.get)):
+            check_objects(f"{type(self).__name__} {word}", given, get)
         kind = type(self).__name__.lower()
         number = _counters.setdefault(kind, itertools.count(1))
         self._name = name or f"{kind}{next(number)}"
@@ -128,11 +132,19 @@ class Layer(base.Layer):
 
     def penalties(self, params: Mapping[str, Param]) -> dict[str, Any]:
         """The regularizer of each parameter that has one."""
-        return objects_by_name(f"{self.name} regularizers", self.regularizers, list(params), aliases=self.short_names)
+        where = f"{self.name} regularizers"
+        given = objects_by_name(where, self.regularizers, list(params), aliases=self.short_names)
+        return {name: regularisers.get(what, where) for name, what in given.items()}
 
     def limits(self, params: Mapping[str, Param]) -> dict[str, Any]:
         """The constraint of each parameter that has one."""
-        return objects_by_name(f"{self.name} constraints", self.constraints, list(params), aliases=self.short_names)
+        where = f"{self.name} constraints"
+        given = objects_by_name(where, self.constraints, list(params), aliases=self.short_names)
+        return {name: limiting.get(what, where) for name, what in given.items()}
+
+    def add_loss(self, value: Any) -> None:
+        """Add one number, made of the layer's tensors or parameters, to the loss while training. Inside `forward` or `call`."""
+        graph.add_loss(value)
 
 
 class Stock(Layer):

@@ -7,7 +7,7 @@ metrics): a single one is only taken where the caller says so.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,13 @@ def objects_by_name(
             raise KeraFlowError(where, "a dictionary or a list", repr(given), f"Write [{given!r}] or {{{names[0] if names else 'name'!r}: {given!r}}}.")
         given = [given]
     return {name: value for name, value in _by_name(where, given, names, needs_all, aliases).items() if value is not None}
+
+
+def check_objects(where: str, given: Any, get: Callable[[Any, str], Any]) -> None:
+    """Errors: KeraFlowError for a single object, and what `get` raises for one of those given: before names are known."""
+    names = list(given) if isinstance(given, Mapping) else [str(i) for i, _ in enumerate(given)] if isinstance(given, list | tuple) else []
+    for value in objects_by_name(where, given, names).values():
+        get(value, where)
 
 
 def _is_one_array(given: Any) -> bool:

@@ -6,6 +6,7 @@ import weakref
 from collections.abc import Mapping
 from typing import Any
 
+from pyphoton.backends.base import NONE, Limits
 from pyphoton.backends.julia import bridge
 from pyphoton.backends.julia.runtime import Runtime, start
 from pyphoton.optimisers import Optimiser
@@ -52,11 +53,11 @@ class JuliaModule:
         for path, value in values.items():
             self.parameters[path][...] = value
 
-    def session(self, optimiser: Optimiser, frozen: frozenset[str]) -> Any:
+    def session(self, optimiser: Optimiser, frozen: frozenset[str], limits: Limits = NONE) -> Any:
         """A new training session."""
         from pyphoton.backends.julia.session import JuliaSession
 
-        return JuliaSession(self, optimiser, frozen)
+        return JuliaSession(self, optimiser, frozen, limits)
 
 
 def _drop(module: weakref.ref[JuliaModule], number: int) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pyphoton.backends.base import Batches, Hook, Rates, Report, Stream, Whole
+from pyphoton.backends.base import NONE, Batches, Hook, Limits, Rates, Report, Stream, Whole
 from pyphoton.backends.julia import bridge
 from pyphoton.backends.julia.module import JuliaModule
 from pyphoton.optimisers import Optimiser
@@ -22,12 +22,14 @@ POLL = ctypes.cast(ctypes.pythonapi.PyErr_CheckSignals, ctypes.c_void_p).value
 class JuliaSession:
     """An optimiser and its state, in Julia."""
 
-    def __init__(self, module: JuliaModule, optimiser: Optimiser, frozen: frozenset[str]) -> None:
+    def __init__(self, module: JuliaModule, optimiser: Optimiser, frozen: frozenset[str], limits: Limits = NONE) -> None:
         self.module, self.runtime = module, module.runtime
+        self.limits = dict(limits)  # plans, which Julia forgets with Python's
         numbers = {name: value for name, value in optimiser.arguments().items() if name != "schedule"}
         described = {"kind": type(optimiser).__name__.lower(), **numbers}
         self.accumulates = optimiser.accumulate > 1
-        self.number: int = self.runtime.ask("open_session", module=module.number, optimiser=described, frozen=sorted(frozen))
+        limited = {path: module.plan(plan) for path, plan in limits.items()}
+        self.number: int = self.runtime.ask("open_session", module=module.number, optimiser=described, frozen=sorted(frozen), limits=limited)
         weakref.finalize(self, self.runtime.later, "close", number=self.number)
 
     def epoch(

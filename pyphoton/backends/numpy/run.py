@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pyphoton import ops
-from pyphoton.backends.base import Batches, Hook, Rates, Report, Whole
+from pyphoton.backends.base import NONE, Batches, Hook, Limits, Rates, Report, Whole
 from pyphoton.backends.numpy.layers import LAYERS, Call
 from pyphoton.errors import Unsupported
 from pyphoton.graph import nested
@@ -81,7 +81,7 @@ class NumpyModule:
         for path, value in values.items():
             self.parameters[path][...] = value
 
-    def session(self, optimiser: Optimiser, frozen: frozenset[str]) -> NumpySession:
+    def session(self, optimiser: Optimiser, frozen: frozenset[str], limits: Limits = NONE) -> NumpySession:
         """A session that evaluates."""
         return NumpySession(self)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pyphoton.backends.base import NONE, Limits
 from pyphoton.backends.torch.program import Parameters
 from pyphoton.backends.torch.train import TorchSession
 from pyphoton.optimisers import Optimiser
@@ -10,6 +11,6 @@ from pyphoton.optimisers import Optimiser
 class TorchModule(Parameters):
     """What the backend hands out."""
 
-    def session(self, optimiser: Optimiser, frozen: frozenset[str]) -> TorchSession:
+    def session(self, optimiser: Optimiser, frozen: frozenset[str], limits: Limits = NONE) -> TorchSession:
         """A new training session."""
-        return TorchSession(self, optimiser, frozen)
+        return TorchSession(self, optimiser, frozen, limits)

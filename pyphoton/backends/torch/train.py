@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from pyphoton.backends.base import Batches, Hook, Rates, Report, Whole
+from pyphoton.backends.base import NONE, Batches, Hook, Limits, Rates, Report, Whole
 from pyphoton.backends.torch.exchange import to_numpy, to_torch
 from pyphoton.backends.torch.program import Parameters, Program
 from pyphoton.backends.torch.update import Gathered, Slots, clip_together, updater
@@ -30,8 +30,8 @@ GATHERED = 4 << 20
 class TorchSession:
     """Parameters, an optimiser and its state."""
 
-    def __init__(self, module: Parameters, optimiser: Optimiser, frozen: frozenset[str]) -> None:
-        self.module, self.optimiser, self.frozen = module, optimiser, frozen
+    def __init__(self, module: Parameters, optimiser: Optimiser, frozen: frozenset[str], limits: Limits = NONE) -> None:
+        self.module, self.optimiser, self.frozen, self.limits = module, optimiser, frozen, limits
         self.slots = Slots(optimiser)
         self.update = updater(optimiser, module)
         self.gathered = Gathered()
@@ -127,6 +127,8 @@ class TorchSession:
             dense = [g.contiguous() for g in gradients]
             clip_together(dense, self.optimiser.clip_norm)
             self.update(self.slots, names, weights, dense)
+            for path, plan in self.limits.items():
+                self.module.tensors[path].copy_(self.module.program(plan)(())[0])
 
     def _trained(self, program: Program) -> list[str]:
         found = program.trained
