@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pyphoton import parameters
 from pyphoton.errors import Frame, PhotonError, ShapeError, Trace, TraceError, passed, tell_trace
 from pyphoton.scopes import Call, Scope, Tracing, followed, scope, tracing, where, where_path
-from pyphoton.tensor import Node, Tensor
+from pyphoton.tensor import Node, Tensor, deferred
 from pyphoton.typing import Shape, show
 
 if TYPE_CHECKING:
@@ -120,6 +120,9 @@ def call(function: Any, *inputs: Any) -> Any:
     """Call a layer or a plain function inside a model: the one place where scopes are opened."""
     if not callable(function):
         raise TraceError(where(), "a layer or a function", repr(function), "Everything in a model is called with a tensor.")
+    recorder = deferred(inputs)
+    if recorder is not None:
+        return recorder.recorded(function, inputs, {})
     with scope(function) as path:
         run = getattr(function, "trace", function) if hasattr(function, "kind") else function
         inputs = spread(run, inputs)

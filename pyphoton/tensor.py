@@ -193,6 +193,28 @@ class Tensor:
     __and__, __or__ = _binary("logical_and"), _binary("logical_or")
 
 
+class Deferred(Tensor):
+    """A tensor outside of any trace: what is called with it, it records (`recorded`) to be done later."""
+
+    __slots__ = ()
+
+    def recorded(self, function: Any, inputs: tuple[Any, ...], attrs: Mapping[str, Any]) -> Any:
+        """What a layer, or a primitive operation (text), makes of these inputs, of which one is deferred."""
+        raise NotImplementedError
+
+
+def deferred(inputs: Sequence[Any]) -> Deferred | None:
+    """The first deferred tensor among inputs and the members of inputs."""
+    for i in inputs:
+        if isinstance(i, Deferred):
+            return i
+        if isinstance(i, tuple | list):
+            found = deferred(i)
+            if found is not None:
+                return found
+    return None
+
+
 _METHODS = frozenset(
     "reshape transpose clip argmax abs exp log sqrt square sin cos sign round tanh sum mean max min prod".split()
 )
@@ -224,6 +246,9 @@ def apply(op: str, *inputs: Any, **attrs: Any) -> Any:
         except ValueError:
             rule.infer(*map(np.shape, inputs), **attrs)  # where shapes are the reason, it says so
             raise
+    recorder = deferred(inputs)
+    if recorder is not None:
+        return recorder.recorded(op, inputs, attrs)
     known = tuple(i if isinstance(i, Tensor | bool | int | float) else _constant(i) for i in inputs)
     known = _promoted(rule, known)
     entry = followed(op, known)

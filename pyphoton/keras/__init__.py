@@ -13,6 +13,9 @@ from pyphoton.lazy import lazily
 
 _NAMES = {
     "errors": ("KeraFlowError",),
+    "keras.input": ("Input", "InputLayer"),
     "keras.layer": ("Layer",),
+    "keras.model": ("Model",),
+    "keras.symbolic": ("Tensor", "variable"),
 }  # fmt: skip
 __all__, __getattr__, __dir__ = lazily(__name__, _NAMES)

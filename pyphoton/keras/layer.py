@@ -70,6 +70,7 @@ class Layer(Regularised):
     constraints: a list in the order of the parameters, or a dictionary by name. Errors: KeraFlowError.
     """
 
+    in_files = False  # pyphoton's own files name its own layers; names of this face would stand in their way
     spellings: ClassVar[Mapping[str, str]] = {}
     """Other names of the constructor's arguments: Keraflow's and Keras 1's."""
     short_names: ClassVar[Mapping[str, str]] = {"W": "kernel", "b": "bias"}

@@ -54,10 +54,15 @@ class Layer(Description):
 
     def __call__(self, *inputs: Any) -> Any:
         """The layer on symbolic tensors (adds itself to the graph) or on arrays (computes)."""
+        inputs = self.arranged(*inputs)
         flat = [t for i in inputs for t in (i if isinstance(i, tuple | list) else (i,))]
         if any(isinstance(t, Tensor) for t in flat):
             return graph.call(self, *inputs)
         return self.on_arrays(*inputs)
+
+    def arranged(self, *inputs: Any) -> tuple[Any, ...]:
+        """What a user calls the layer with, as the layer takes it."""
+        return inputs
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         """A layer of its own with copies of the numbers; a layer that stands twice in a model stands twice in the copy."""
