@@ -9,6 +9,7 @@ Names are today's Keras's; Keraflow's and Keras.jl's spellings (`output_dim`, `f
 
 from __future__ import annotations
 
+from pyphoton.keras.layers import NAMES as _LAYERS
 from pyphoton.lazy import lazily
 
 _NAMES = {
@@ -17,5 +18,6 @@ _NAMES = {
     "keras.layer": ("Layer",),
     "keras.model": ("Model",),
     "keras.symbolic": ("Tensor", "variable"),
+    **_LAYERS,
 }  # fmt: skip
 __all__, __getattr__, __dir__ = lazily(__name__, _NAMES)
