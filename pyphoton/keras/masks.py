@@ -45,7 +45,18 @@ def passed_on(layer: Any, inputs: Sequence[Any], result: Any) -> Any:
     return result if mask is None else with_mask(result, mask)
 
 
-def as_numbers(mask: Tensor, like: Tensor) -> Tensor:
+def as_numbers(mask: Any, like: Tensor) -> Tensor:
     """1 and 0 for each step, (batch, steps, 1), in the floats of another tensor."""
     dtype = like.dtype if like.dtype.startswith("float") else "float32"
     return mask.astype(dtype)[..., None]
+
+
+def mean_over_steps(x: Tensor, *, keepdims: bool = False) -> Tensor:
+    """The mean over axis 1 of (batch, steps, ...), of those steps that count. A sample without any gives 0."""
+    mask = mask_of(x)
+    if mask is None:
+        return x.mean(axis=1, keepdims=keepdims)
+    m = as_numbers(mask, x)
+    for _ in x.shape[3:]:
+        m = m[..., None]
+    return (x * m).sum(axis=1, keepdims=keepdims) / apply("maximum", m.sum(axis=1, keepdims=keepdims), 1.0)
