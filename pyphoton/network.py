@@ -32,6 +32,7 @@ from pyphoton.tensor import Tensor
 from pyphoton.typing import show
 
 _structure = 0
+_alive: weakref.WeakSet[Network] = weakref.WeakSet()
 
 
 def structure_changed() -> None:
@@ -88,6 +89,7 @@ class Network:
         self._restored: Mapping[str, Any] = {}
         self._module: Module | None = None
         self._structure = _structure
+        _alive.add(self)
 
     @property
     def model(self) -> Any:
@@ -255,8 +257,8 @@ class Network:
         outputs = self.module.run(made, self.converted(made, x, names_of("inputs", x, x_tuple)), training=training, carried=carried)
         return outputs[0] if made.single else outputs
 
-    def predict(self, x: Any, makebatch: bool | None = None, batch_size: int = 256) -> Any:
-        """The model's output for a batch or one sample, some samples at a time; see Workout.predict."""
+    def predict(self, x: Any, makebatch: bool | None = None, batch_size: int = 256, *, carried: bool = False) -> Any:
+        """The model's output for a batch or one sample, some samples at a time; see Workout.predict. `carried`: as for `run`."""
         arrays, many = members(x, "inputs")
         if makebatch is None:
             makebatch = self.one_sample(arrays)
@@ -265,7 +267,7 @@ class Network:
         count = samples(arrays, names_of("inputs", arrays, many))
         if not is_integer(batch_size) or batch_size < 1:
             raise ArgumentError("predict", "batch_size: a whole number above 0", repr(batch_size))
-        parts = [self.run(tuple(a[i : i + batch_size] for a in arrays), many) for i in range(0, count, batch_size)]
+        parts = [self.run(tuple(a[i : i + batch_size] for a in arrays), many, carried=carried) for i in range(0, count, batch_size)]
         single = not isinstance(parts[0], tuple)
         columns = zip(*((p,) if single else p for p in parts), strict=True)
         joined = tuple(np.concatenate(c)[0] if makebatch else np.concatenate(c) for c in columns)
@@ -297,6 +299,14 @@ class Network:
         """The constraints of parameters that are trained."""
         frozen = self.frozen()
         return {path: limit.plan for path, limit in self._limits.items() if path not in frozen}
+
+
+def reset_all_with(layer: Any) -> None:
+    """States that go on from call to call begin anew in every network that this layer is part of."""
+    for found in list(_alive):
+        model = found.model
+        if model is not None and id(layer) in _descendants(model):
+            found.reset()
 
 
 def met_of(model: Any) -> Met | None:

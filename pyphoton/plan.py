@@ -253,7 +253,8 @@ class _Planner:
             return Step(node.op, node.path, inputs, outputs, shapes, {}, attrs, function=node.function)
         into = tuple(i.shape for i in node.inputs)
         prefix = f"{node.path}." if node.path else ""
-        params = {name: prefix + name for name in _params(node)}
+        names = {} if node.op == "parameter" else node.layer.step_names
+        params = {names.get(name, name): prefix + name for name in _params(node)}
         attrs = node.attrs if node.op == "parameter" else node.layer.attrs(*into)
         return Step(node.op, node.path, inputs, outputs, shapes, params, attrs, function=node.function)
 

@@ -77,14 +77,16 @@ class Tensor:
     """A symbolic value: shape, dtype and the node that makes it (None for an input).
 
     Python's operators, NumPy's functions and the methods of this class build nodes. It holds no numbers.
+    `mask` tells which steps of a sequence count, where a layer has said so: truth values (batch, steps).
     """
 
-    __slots__ = ("__weakref__", "dtype", "name", "node", "shape")
+    __slots__ = ("__weakref__", "dtype", "mask", "name", "node", "shape")
     __hash__ = object.__hash__
     __array_priority__ = 1000
 
     def __init__(self, shape: Shape, dtype: str = "float32", node: Node | None = None, name: str = "") -> None:
         self.shape, self.dtype, self.node, self.name = tuple(shape), dtype, node, name
+        self.mask: Tensor | None = None
 
     def __repr__(self) -> str:
         return f"Tensor({show(self.shape)}, {self.dtype})"

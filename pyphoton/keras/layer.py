@@ -16,6 +16,7 @@ from pyphoton import constraints as limiting
 from pyphoton import graph, parameters, regularisers
 from pyphoton.errors import ArgumentError, near
 from pyphoton.initialisers import Given
+from pyphoton.keras.masks import passed_on
 from pyphoton.keras.named import arrays_by_name, check_objects, objects_by_name
 from pyphoton.layers import base
 from pyphoton.layers.base import Param
@@ -48,7 +49,7 @@ def _bound(owner: str, init: Callable[..., None], made: Any, args: tuple[Any, ..
     """The arguments by name. Errors: ArgumentError."""
     signature = inspect.signature(init)
     known = [n for n, p in list(signature.parameters.items())[1:] if p.kind is not p.VAR_KEYWORD]
-    known += [n for n in COMMON if n not in known]
+    known += [n for n in (*type(made).options, *COMMON) if n not in known]
     unknown = [k for k in named if k not in known]
     try:
         bound = signature.bind(made, *args, **named)
@@ -71,11 +72,15 @@ class Layer(Regularised):
     """
 
     in_files = False  # pyphoton's own files name its own layers; names of this face would stand in their way
+    options: ClassVar[tuple[str, ...]] = ()
+    """Arguments that all layers of a family take."""
     spellings: ClassVar[Mapping[str, str]] = {}
     """Other names of the constructor's arguments: Keraflow's and Keras 1's."""
     short_names: ClassVar[Mapping[str, str]] = {"W": "kernel", "b": "bias"}
     """Other names of parameters."""
 
+    supports_masking: ClassVar[bool] = False
+    """Whether the output has the mask of the input: see `pyphoton.keras.masks`."""
     given: Mapping[str, Any]
     """The constructor's arguments as they were given."""
 
@@ -113,6 +118,10 @@ class Layer(Regularised):
     def trainable(self, value: bool) -> None:
         self._trainable = bool(value)
         (parameters.unfreeze_ if value else parameters.freeze_)(self)
+
+    def trace(self, *inputs: Any) -> Any:
+        """What the layer does to symbolic tensors; their mask is handed on where the layer supports that."""
+        return passed_on(self, inputs, super().trace(*inputs))
 
     def arguments(self) -> dict[str, Any]:
         """The constructor's arguments as they were given."""
@@ -172,7 +181,7 @@ class Stock(Layer):
         """One step, and the activation."""
         result = graph.apply_leaf(self, inputs)
         activation = getattr(self.inner, "activation", None)
-        return result if activation is None else graph.call(activation, result)
+        return passed_on(self, inputs, result if activation is None else graph.call(activation, result))
 
     def infer(self, *inputs: Shape) -> Any:
         """The inner layer's."""

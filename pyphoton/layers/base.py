@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pyphoton import graph
 from pyphoton.arguments import is_integer
@@ -45,6 +45,8 @@ class Layer(Description):
 
     name: str | None = None
     by_identity = True  # a layer that stands twice has one set of weights
+    step_names: ClassVar[Mapping[str, str]] = {}
+    """What the step of the engines calls a parameter, where the layer has another name for it."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
