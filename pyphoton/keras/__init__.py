@@ -17,6 +17,8 @@ _NAMES = {
     "keras.input": ("Input", "InputLayer"),
     "keras.layer": ("Layer",),
     "keras.model": ("Model",),
+    "keras.saving.reading": ("unserialize",),
+    "keras.saving.writing": ("serialize",),
     "keras.symbolic": ("Tensor", "variable"),
     **_LAYERS,
 }  # fmt: skip

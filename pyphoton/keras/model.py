@@ -8,12 +8,13 @@ from typing import Any
 from pyphoton.errors import KeraFlowError
 from pyphoton.keras.input import InputLayer
 from pyphoton.keras.layer import Layer
+from pyphoton.keras.saved import Saved
 from pyphoton.keras.symbolic import Operation, Tensor, nodes_between, tensors_in
 from pyphoton.keras.training import Trainable
 from pyphoton.typing import show
 
 
-class Model(Trainable, Layer):
+class Model(Saved, Trainable, Layer):
     """The computation from `inputs` to `outputs`, each a Tensor, or a list or dictionary of them."""
 
     def __init__(self, inputs: Any, outputs: Any, **common: Any) -> None:
