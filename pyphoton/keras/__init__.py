@@ -14,12 +14,18 @@ from pyphoton.lazy import lazily
 
 _NAMES = {
     "errors": ("KeraFlowError",),
-    "keras.input": ("Input", "InputLayer"),
+    "keras.custom": ("get_tensor_shape",),
+    "keras.eager": ("eval_", "rand_norm", "rand_uni"),
+    "keras.entry": ("Input", "InputLayer"),
     "keras.layer": ("Layer",),
     "keras.model": ("Model",),
+    "keras.nodes": ("config", "input", "input_shape", "inputs", "output", "output_shape", "outputs", "weights", "weights_"),
+    "keras.ops": ("cast", "clip", "cos", "exp", "log", "mean", "prod", "sin", "sqrt", "square", "std", "transpose", "var"),
     "keras.saving.reading": ("unserialize",),
     "keras.saving.writing": ("serialize",),
+    "keras.sequential": ("Sequential",),
     "keras.symbolic": ("Tensor", "variable"),
     **_LAYERS,
 }  # fmt: skip
-__all__, __getattr__, __dir__ = lazily(__name__, _NAMES)
+_names, __getattr__, __dir__ = lazily(__name__, _NAMES)
+__all__ = [name for name in _names if name != "input"]  # `import *` leaves Python's own input alone
