@@ -44,9 +44,15 @@ def merged(
 
 
 def penalise(regularizer: Any, y: Any) -> None:
-    """Add a regularizer's value of an output to the training loss."""
+    """Add a regularizer's value of an output, per sample of the minibatch (as Keras 3), to the training loss."""
     if regularizer is not None:
-        graph.add_loss(resolved(regularizer)(y))
+        graph.add_loss(per_sample(resolved(regularizer)(y), y))
+
+
+def per_sample(value: Any, y: Any) -> Any:
+    """A number divided by the length of the minibatch `y`."""
+    first = y[(slice(None), *[0] * (y.ndim - 1))]
+    return value / (first == first).astype(y.dtype).sum()
 
 
 def resolved(regularizer: Any) -> Any:
