@@ -14,5 +14,10 @@ from pyphoton.lazy import lazily
 _NAMES = {
     "errors": ("KeraFlowError",),
     "keras.layer": ("Layer",),
+    "keras.layers.cells": ("GRUCell", "LSTMCell", "RNN", "SimpleRNNCell"),
+    "keras.layers.masking": ("Masking",),
+    "keras.layers.recurrent": ("GRU", "LSTM", "SimpleRNN"),
+    "keras.layers.wrappers": ("Bidirectional", "TimeDistributed"),
+    "keras.states": ("reset_states_",),
 }  # fmt: skip
 __all__, __getattr__, __dir__ = lazily(__name__, _NAMES)

@@ -48,7 +48,8 @@ def passed_on(layer: Any, inputs: Sequence[Any], result: Any) -> Any:
 def as_numbers(mask: Any, like: Tensor) -> Tensor:
     """1 and 0 for each step, (batch, steps, 1), in the floats of another tensor."""
     dtype = like.dtype if like.dtype.startswith("float") else "float32"
-    return mask.astype(dtype)[..., None]
+    numbers: Tensor = mask.astype(dtype)[..., None]
+    return numbers
 
 
 def mean_over_steps(x: Tensor, *, keepdims: bool = False) -> Tensor:
@@ -59,4 +60,6 @@ def mean_over_steps(x: Tensor, *, keepdims: bool = False) -> Tensor:
     m = as_numbers(mask, x)
     for _ in x.shape[3:]:
         m = m[..., None]
-    return (x * m).sum(axis=1, keepdims=keepdims) / apply("maximum", m.sum(axis=1, keepdims=keepdims), 1.0)
+    count = apply("maximum", m.sum(axis=1, keepdims=keepdims), 1.0)
+    found: Tensor = (x * m).sum(axis=1, keepdims=keepdims) / count
+    return found
