@@ -28,6 +28,11 @@ def unequal(x: Any, value: float) -> Tensor:
     return apply("ne", x, value)  # type: ignore[no-any-return]
 
 
+def masked_where(x: Any, value: float | None) -> Any:
+    """An input (batch, steps) whose steps that hold `value` are left out: what Input(mask_value=) asks for. None leaves it as it is."""
+    return x if value is None else with_mask(x, unequal(x, value))
+
+
 def joined(masks: Sequence[Tensor | None]) -> Tensor | None:
     """The steps that count in each of several tensors that become one."""
     found: Tensor | None = None

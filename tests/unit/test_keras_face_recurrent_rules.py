@@ -9,7 +9,7 @@ import pyphoton as pp
 from pyphoton.keras.layers.cells import RNN, GRUCell, LSTMCell
 from pyphoton.keras.layers.masking import Masking
 from pyphoton.keras.layers.recurrent import GRU, LSTM, SimpleRNN
-from pyphoton.keras.layers.wrappers import Bidirectional
+from pyphoton.keras.layers.wrappers import Bidirectional, TimeDistributed
 from pyphoton.keras.states import is_stateful, reset_states_
 from pyphoton.tensor import Tensor
 
@@ -177,3 +177,31 @@ def test_what_cannot_be_is_refused(call, text):
     """Errors name what was expected."""
     with pytest.raises(pp.PhotonError, match=text):
         call()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda: LSTM(2, trainable=False), lambda: Bidirectional(GRU(1), trainable=False), lambda: RNN([LSTMCell(3), GRUCell(2)], trainable=False), lambda: TimeDistributed(pp.Dense(2), trainable=False)],
+    ids=["lstm", "both ways", "cells", "time distributed"],
+)  # fmt: skip
+def test_what_is_not_trainable_stays(make):
+    """trainable=False reaches the layers inside; the layer before it learns."""
+    layer, before = make(), pp.Dense(3, flatten=False)
+    model = pp.Sequential(before, layer)
+    y = np.ones_like(model(X))
+    first = {k: p.value.copy() for k, p in model.parameters.items()}
+    pp.Workout(model, pp.mse, pp.SGD(1.0)).step_(X, y)
+    for k, p in model.parameters.items():
+        assert np.array_equal(p.value, first[k]) == (not k.startswith("0.")), k
+
+
+def test_a_copy_and_a_shared_layer():
+    """A shared layer has one set of weights; an input of other features is refused."""
+    lstm = LSTM(2)
+    both = pp.Sequential(pp.Concurrent(lstm, lstm))
+    y = both(X)
+    np.testing.assert_allclose(y[:, :2], y[:, 2:])
+    assert len(both.parameters) == 3
+    with pytest.raises(pp.ShapeError, match="built"):
+        lstm(X[:, :, :2].copy())
+    np.testing.assert_allclose(lstm(X), y[:, :2])

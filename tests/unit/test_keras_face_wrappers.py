@@ -8,7 +8,7 @@ from pyphoton.keras.layers.cells import RNN, GRUCell, LSTMCell, SimpleRNNCell
 from pyphoton.keras.layers.masking import Masking
 from pyphoton.keras.layers.recurrent import GRU, LSTM, SimpleRNN
 from pyphoton.keras.layers.wrappers import Bidirectional, TimeDistributed
-from pyphoton.keras.masks import mask_of, mean_over_steps, unequal, with_mask
+from pyphoton.keras.masks import mask_of, masked_where, mean_over_steps, with_mask
 from pyphoton.tensor import Tensor
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning")
@@ -117,7 +117,7 @@ def test_a_masked_sequence_of_keraflow():
     """[[0, 1]] with mask_value 1: the output is that after step 0. All weights 1, activation linear."""
 
     def model(x):
-        x = with_mask(x, unequal(x, 1))
+        x = masked_where(x, 1)
         embedded = with_mask(x[..., None] + 1.0, mask_of(x))
         return rnn(embedded)
 

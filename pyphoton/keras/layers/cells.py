@@ -57,11 +57,11 @@ class RNN(Scanned):
     options = Scanned.options
 
     def __init__(self, cell: Any, **options: Any) -> None:
-        super().__init__(**options)
         self.cells = tuple(cell) if isinstance(cell, tuple | list) else (cell,)
         for one in self.cells:
             if not callable(one) or not hasattr(one, "state_size"):
-                raise KeraFlowError(self.name, "a cell, which has state_size, or a list of cells", repr(one))
+                raise KeraFlowError("RNN", "a cell, which has state_size, or a list of cells", repr(one))
+        super().__init__(**options)
 
     def children(self) -> dict[str, Any]:
         """The cells."""

@@ -75,7 +75,7 @@ class Equations(Layer):
 
     def children(self) -> dict[str, Any]:
         """The two sources of noise."""
-        return {"input_noise": self.input_noise, "state_noise": self.state_noise}
+        return {name: vars(self)[name] for name in ("input_noise", "state_noise") if name in vars(self)}
 
     def bias_shape(self) -> tuple[int, ...]:
         """The bias's shape."""
