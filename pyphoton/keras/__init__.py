@@ -26,6 +26,7 @@ _NAMES = {
     "keras.sequential": ("Sequential",),
     "keras.symbolic": ("Tensor", "variable"),
     **_LAYERS,
+    "keras.states": ("reset_states_",),
 }  # fmt: skip
 _names, __getattr__, __dir__ = lazily(__name__, _NAMES)
 __all__ = [name for name in _names if name != "input"]  # `import *` leaves Python's own input alone

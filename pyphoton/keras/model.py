@@ -25,7 +25,7 @@ class Listed(list[Any]):
         return self
 
 
-class Model(Trainable, Layer):
+class Model(Saved, Trainable, Layer):
     """The computation from `inputs` to `outputs`, each a Tensor, or a list or dictionary of them; a layer to other models.
 
     `inputs` come from `Input`; every layer on the way to `outputs` belongs to the model. A subclass without inputs defines `call(x)` instead.

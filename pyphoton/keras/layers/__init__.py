@@ -33,6 +33,10 @@ NAMES = {
         "Cropping1D", "Cropping2D", "Cropping3D", "UnSampling1D", "UnSampling2D", "UnSampling3D", "UpSampling1D", "UpSampling2D",
         "UpSampling3D", "ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D",
     ),
+    "keras.layers.cells": ("GRUCell", "LSTMCell", "RNN", "SimpleRNNCell"),
+    "keras.layers.masking": ("Masking",),
+    "keras.layers.recurrent": ("GRU", "LSTM", "SimpleRNN"),
+    "keras.layers.wrappers": ("Bidirectional", "TimeDistributed"),
 }  # fmt: skip
 """The module of each layer's class."""
 __all__, __getattr__, __dir__ = lazily(__name__, NAMES)
