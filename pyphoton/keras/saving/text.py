@@ -16,7 +16,7 @@ DEEPEST = 1000
 
 
 def kind_of(path: str | Path) -> str:
-    """ "json" or "yaml". Errors: KeraFlowError for another extension."""
+    """The format, "json" or "yaml", by the extension. Errors: KeraFlowError for another extension."""
     kind = {".json": "json", ".yaml": "yaml", ".yml": "yaml"}.get(Path(path).suffix.lower())
     if kind is None:
         raise KeraFlowError(str(path), "a name that ends in .json or .yaml", Path(path).suffix or "no extension")
