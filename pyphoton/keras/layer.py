@@ -18,6 +18,7 @@ from pyphoton.initialisers import Given
 from pyphoton.keras.named import arrays_by_name, objects_by_name
 from pyphoton.layers import base
 from pyphoton.layers.base import Param
+from pyphoton.scopes import children
 from pyphoton.typing import Shape
 
 _counters: dict[str, Any] = {}
@@ -108,6 +109,10 @@ class Layer(base.Layer):
     def trainable(self, value: bool) -> None:
         self._trainable = bool(value)
         (parameters.unfreeze_ if value else parameters.freeze_)(self)
+
+    def children(self) -> dict[str, Any]:
+        """The layers inside, by the names of their attributes; what they were given as is no second place of theirs."""
+        return {} if self.kind else children(base._Plain({k: v for k, v in vars(self).items() if k != "given"}))
 
     def arguments(self) -> dict[str, Any]:
         """The constructor's arguments as they were given."""
