@@ -68,7 +68,7 @@ for rank, shape in ((1, S1), (2, S2), (3, S3)):
     for pool in ("Max", "Average"):
         add(f"{pool}Pooling{rank}D", shape, pool_size=2)
         add(f"{pool}Pooling{rank}D", shape, pool_size=2, strides=1, padding="same")
-        add(f"{pool}Pooling{rank}D", (5, 7, 3)[:rank] + (2,), pool_size=3, strides=2, padding="same")  # uneven padding: Keras on torch repeats the edge
+        add(f"{pool}Pooling{rank}D", (*(5, 7, 3)[:rank], 2), pool_size=3, strides=2, padding="same")  # uneven padding: Keras on torch repeats the edge
         add(f"Global{pool}Pooling{rank}D", shape, keepdims=rank == 2)
     add(f"ZeroPadding{rank}D", shape, padding=1)
     add(f"Cropping{rank}D", shape, cropping=1)
@@ -124,7 +124,8 @@ class Shifted(Owning):
 
     def forward(self, *inputs):
         """The layer of the input and what is added to it."""
-        return self.layer(*(x + self.own(f"input{i}", (self.size, *x.shape[1:]), "zeros") for i, x in enumerate(inputs)))
+        flat = inputs[0] if isinstance(inputs[0], tuple) else inputs
+        return self.layer(*(x + self.own(f"input{i}", (self.size, *x.shape[1:]), "zeros") for i, x in enumerate(flat)))
 
 
 def ours(layer, arrays, target, weights):
