@@ -127,7 +127,7 @@ class Spatial(Standard):
         """The step on channels first, then back, the activation, and the penalty of the output."""
         (x,) = inputs
         self.check(x)
-        y = graph.apply_leaf(self, (channels_first(x, self.data_format),))
+        y = graph.apply_leaf(self, (self.prepared(channels_first(x, self.data_format)),))
         y = activated(self.activation, channels_back(self.trimmed(y), self.data_format))
         penalise(self.activity_regularizer, y)
         return y
@@ -138,6 +138,10 @@ class Spatial(Standard):
         axes = f"(batch, {space}, channels)" if self.data_format == FORMATS[0] else f"(batch, channels, {space})"
         if x.ndim != self.rank + 2:
             raise ShapeError(where(repr(self)), f"an input of {self.rank + 2} axes {axes}", show(x.shape))
+
+    def prepared(self, x: Any) -> Any:
+        """What the step is given: of (batch, channels, ...)."""
+        return x
 
     def trimmed(self, y: Any) -> Any:
         """What is kept of the step's result."""
