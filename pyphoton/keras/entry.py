@@ -8,6 +8,7 @@ from typing import Any
 from pyphoton.arguments import is_integer
 from pyphoton.errors import KeraFlowError
 from pyphoton.keras.layer import Layer
+from pyphoton.keras.masks import masked_where
 from pyphoton.keras.symbolic import Node, Nodes, Tensor
 
 _numbers = itertools.count(1)
@@ -31,8 +32,8 @@ class InputLayer(Layer):
         return self._nodes[0].outputs[0]
 
     def forward(self, x: Any) -> Any:
-        """The input as it is."""
-        return x
+        """The input as it is; steps that hold `mask_value` are left out."""
+        return masked_where(x, self.mask_value)
 
 
 def Input(

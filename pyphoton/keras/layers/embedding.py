@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from pyphoton import graph, layers
 from pyphoton.keras.layers.core import Dropout, checked_rate
 from pyphoton.keras.layers.stock import Standard, merged
+from pyphoton.keras.masks import mask_of, unequal, with_mask
 from pyphoton.layers import base
 
 
@@ -42,9 +43,11 @@ class Embedding(Standard):
         return layers.Embedding(self.input_dim, self.output_dim, self.init)
 
     def trace(self, *inputs: Any) -> Any:
-        """The vectors, some of them dropped while training."""
-        y = super().trace(*inputs)
-        if self.dropping is None:
-            return y
-        part = y[..., :1]
-        return y * graph.call(self.dropping, (part == part).astype(y.dtype))
+        """The vectors, some of them dropped while training, and the mask of the steps that are there."""
+        (x,) = inputs
+        y = super().trace(x)
+        if self.dropping is not None:
+            part = y[..., :1]
+            y = y * graph.call(self.dropping, (part == part).astype(y.dtype))
+        mask = unequal(x, 0) if self.mask_zero else mask_of(x)
+        return y if mask is None else with_mask(y, mask)
