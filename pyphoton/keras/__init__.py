@@ -17,6 +17,8 @@ from pyphoton.lazy import lazily
 
 _NAMES = {
     "errors": ("KeraFlowError",),
+    "interop.from_keras": ("from_keras",),
+    "interop.to_keras": ("to_keras",),
     "keras.custom": ("get_tensor_shape",),
     "keras.eager": ("eval_", "rand_norm", "rand_uni"),
     "keras.entry": ("Input", "InputLayer"),
