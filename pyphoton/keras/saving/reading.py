@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -168,7 +169,8 @@ def _constructed(cls: Any, args: dict[str, Any]) -> Any:
     own = vars(cls).get("from_config")
     if own is not None and not cls.__module__.startswith("pyphoton."):
         return cls.from_config(args)
-    rest = args.pop(cls.variadic, ()) if hasattr(cls, "variadic") and issubclass(cls, Description) else ()
+    several = next((n for n, p in inspect.signature(cls).parameters.items() if p.kind is p.VAR_POSITIONAL), getattr(cls, "variadic", None))
+    rest = args.pop(several, ()) if several else ()
     if issubclass(cls, Description) and not issubclass(cls, Layer):
         args = {k: tuple(v) if isinstance(v, list) else v for k, v in args.items()}
     try:
