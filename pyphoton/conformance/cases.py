@@ -9,6 +9,7 @@ from pyphoton.conformance.case import Case, Numbers, floats, whole
 from pyphoton.conformance.layer_cases import LAYERS
 from pyphoton.conformance.net_cases import NETS
 from pyphoton.conformance.primitive_cases import PRIMITIVES
+from pyphoton.keras.optimizers.nadam import Nadam
 from pyphoton.optimisers import (
     SGD,
     Adadelta,
@@ -17,7 +18,6 @@ from pyphoton.optimisers import (
     Adamax,
     AdamW,
     Momentum,
-    Nadam,
     Nesterov,
     Optimiser,
     Rmsprop,

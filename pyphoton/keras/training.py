@@ -19,8 +19,9 @@ from pyphoton.keras.optimizers import get as optimizer_of
 from pyphoton.network import Network
 from pyphoton.workout import Workout
 
+AUTO = "auto"
 DONE_ANYWAY = {
-    "run_eagerly": lambda v: v is False, "jit_compile": lambda v: v in ("auto", True, False), "steps_per_execution": lambda v: v in (1, "auto"),
+    "run_eagerly": lambda v: v is False, "jit_compile": lambda v: isinstance(v, bool) or v == AUTO, "steps_per_execution": lambda v: v in (1, AUTO),
     "auto_scale_loss": lambda v: v is True, "workers": lambda v: v == 1, "use_multiprocessing": lambda v: v is False, "max_queue_size": is_integer,
 }  # fmt: skip
 """Arguments of today's Keras that choose how it runs, and the values that change nothing here."""

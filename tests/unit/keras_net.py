@@ -18,7 +18,8 @@ class Net(Trainable, Layer):
 
     def forward(self, *inputs):
         """The function of the layers and the inputs."""
-        return self.function(self.members, *inputs)
+        flat = inputs[0] if len(inputs) == 1 and isinstance(inputs[0], tuple) else inputs
+        return self.function(self.members, *flat)
 
 
 def chain(*layers):

@@ -7,6 +7,8 @@ from typing import Any
 
 from pyphoton.errors import KeraFlowError, UnknownName, near
 
+AUTO = "auto"
+
 
 def _does_nothing(method: Any) -> Any:
     method._is_default = True
@@ -65,9 +67,9 @@ class Monitoring(Callback):
         owner = type(self).__name__
         if not isinstance(monitor, str):
             raise KeraFlowError(f"{owner} monitor=", 'the name of a metric, as "val_loss"', repr(monitor))
-        if mode not in ("auto", "min", "max"):
+        if mode not in (AUTO, "min", "max"):
             raise KeraFlowError(f"{owner} mode=", '"auto", "min" or "max"', repr(mode))
-        rising = mode == "max" or (mode == "auto" and any(w in monitor for w in ("acc", "auc", "precision", "recall", "cosine_similarity")))
+        rising = mode == "max" or (mode == AUTO and any(w in monitor for w in ("acc", "auc", "precision", "recall", "cosine_similarity")))
         self.monitor, self.mode, self.min_delta = monitor, "max" if rising else "min", abs(min_delta)
 
     def value(self, logs: Mapping[str, float] | None) -> float:

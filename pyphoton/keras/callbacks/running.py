@@ -10,7 +10,7 @@ from pyphoton.callbacks.forms import hooks_of, listed
 from pyphoton.callbacks.hooks import Fit, Hooks, Step
 from pyphoton.callbacks.keras_form import METHODS
 from pyphoton.errors import KeraFlowError
-from pyphoton.keras.callbacks.base import line_per_epoch
+from pyphoton.keras.callbacks.base import AUTO, line_per_epoch
 from pyphoton.keras.history import History
 from pyphoton.stopping import StopTraining
 
@@ -32,9 +32,9 @@ def bar_of(verbose: Any) -> tuple[bool | None, list[Any]]:
     """Whether to show a bar (None: on terminals), and a meter of a line for each epoch instead. Errors: KeraFlowError."""
     if verbose == 2 and not isinstance(verbose, bool):
         return None, [line_per_epoch()]
-    if verbose not in ("auto", 0, 1, None):
+    if verbose not in (AUTO, 0, 1, None):
         raise KeraFlowError("fit verbose=", '"auto", 0, 1 or 2', repr(verbose))
-    return (None if verbose in ("auto", None) else bool(verbose)), []
+    return (None if verbose in (AUTO, None) else bool(verbose)), []
 
 
 class Rows(hooks.Callback):

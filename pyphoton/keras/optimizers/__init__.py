@@ -14,6 +14,7 @@ from pyphoton import optimisers as rules
 from pyphoton.errors import KeraFlowError, UnknownName, Unsupported, near
 from pyphoton.keras.losses import snake
 from pyphoton.keras.optimizers import schedules
+from pyphoton.keras.optimizers.nadam import Nadam as Rule
 from pyphoton.optimisers import Optimiser
 from pyphoton.schedules import LambdaSchedule
 
@@ -233,7 +234,7 @@ class Nadam(Adam):
     def formula(self) -> tuple[type[Optimiser], dict[str, Any]]:
         """Nadam."""
         a = self.arguments
-        return rules.Nadam, {"beta1": a["beta_1"], "beta2": a["beta_2"], "eps": a["epsilon"]}
+        return Rule, {"beta1": a["beta_1"], "beta2": a["beta_2"], "eps": a["epsilon"]}
 
 
 class FromCore(Optimizer):
