@@ -146,8 +146,8 @@ class Stock(Layer):
     """A layer of this face that is one of pyphoton's own to the engines; `core()` makes that one from the arguments."""
 
     def __init__(self, **common: Any) -> None:
+        self.inner = self.core()  # first: what the common arguments do asks for the step's kind
         super().__init__(**common)
-        self.inner = self.core()
 
     def core(self) -> base.Layer:
         """The layer of pyphoton. What it calls its parameters they are called here."""
