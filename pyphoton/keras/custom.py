@@ -62,10 +62,6 @@ class Custom(base.Layer):
         fans = (int(shape[0]), int(shape[1])) if len(shape) == 2 else (max(1, round(float(np.prod(shape)) ** 0.5)),) * 2
         return self._register(name, Param(tuple(map(int, shape)), init, "weight" if trainable else "state", fans), regularizer, constraint)
 
-    def add_loss(self, value: Any) -> None:
-        """Add one number to the training loss, from within `call`."""
-        graph.add_loss(value)  # type: ignore[attr-defined]
-
     # ---- Keraflow --------------------------------------------------------------------------------------------------------
 
     def set_trainable_params(self, *pairs: Any) -> None:

@@ -101,7 +101,7 @@ def test_todays_form():
     assert [p.path.split(".")[-1] for p in layer.trainable_weights] == ["w", "b", "kernel", "bias"] and layer.built
     np.testing.assert_array_equal(layer.w.eval(), w)
     layer.w.assign(w * 0)
-    np.testing.assert_allclose(layer(X), np.broadcast_to(bias + [10, 20], (2, 2)), rtol=1e-6)
+    np.testing.assert_allclose(layer(X), np.broadcast_to(np.add(bias, [10, 20]), (2, 2)), rtol=1e-6)
     np.testing.assert_allclose((layer.b + 1.0).eval(), np.ones(3))
 
 

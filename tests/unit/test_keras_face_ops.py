@@ -157,6 +157,14 @@ def test_a_variable_is_a_copy():
     assert x.name == "x" and x.shape == (4, 3) and variable([1.0]).dtype == "float32"
 
 
+def test_an_eager_tensor_where_numbers_are_wanted():
+    """NumPy and Python take its numbers."""
+    np.testing.assert_array_equal(np.asarray(variable(A) * 2), A * 2)
+    assert float(ops.sum(variable([1.0, 2.0]))) == 3.0 and int(variable(3)) == 3
+    assert bool(ops.all(variable(A) > 0)) and not (variable(1.0) > 2)
+    assert len(variable(A)) == 4 and [float(ops.sum(row)) for row in variable(A)] == pytest.approx(A.sum(1))
+
+
 @pytest.mark.parametrize(
     "mistake, said",
     [
