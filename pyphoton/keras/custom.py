@@ -34,7 +34,7 @@ class Custom(base.Layer):
 
     # ---- today's Keras -------------------------------------------------------------------------------------------------
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Any, *more: Any) -> None:
         """Make the weights for inputs of this shape (a list of shapes for several), the batch first. Keraflow's `init_param` by default."""
         if "init_param" in dir(type(self)):
             self.init_param(input_shape)  # type: ignore[attr-defined]
@@ -62,10 +62,6 @@ class Custom(base.Layer):
         fans = (int(shape[0]), int(shape[1])) if len(shape) == 2 else (max(1, round(float(np.prod(shape)) ** 0.5)),) * 2
         return self._register(name, Param(tuple(map(int, shape)), init, "weight" if trainable else "state", fans), regularizer, constraint)
 
-    def add_loss(self, value: Any) -> None:
-        """Add one number to the training loss, from within `call`."""
-        graph.add_loss(value)  # type: ignore[attr-defined]
-
     # ---- Keraflow --------------------------------------------------------------------------------------------------------
 
     def set_trainable_params(self, *pairs: Any) -> None:
@@ -83,7 +79,7 @@ class Custom(base.Layer):
     def embed(self, layer: Any) -> Callable[..., Any]:
         """A layer inside of this one, for use in `output`: `self.embed(Dense(3))(x)`. It is made once and is trained with this layer."""
         place = self._place
-        vars(self)["_place"] = place + 1
+        vars(self)["_embeds"] = place + 1
         if place == len(self._embedded):
             self._embedded.append(layer)
         kept = self._embedded[place]
@@ -107,7 +103,7 @@ class Custom(base.Layer):
 
     @property
     def _place(self) -> int:
-        return int(vars(self).get("_place", 0))
+        return int(vars(self).get("_embeds", 0))
 
     def _register(self, name: str, param: Param, regularizer: Any = None, constraint: Any = None) -> Weight:
         if name in self._registered:
@@ -150,12 +146,12 @@ class Custom(base.Layer):
         if "_built" not in vars(self):
             vars(self)["_built"] = True
             try:
-                self.build(*shapes)
+                self.build(*_taken(self.build, shapes))
             except BaseException:
                 del vars(self)["_built"]
                 self._registered.clear()
                 raise
-        vars(self)["_place"] = 0
+        vars(self)["_embeds"] = 0
         options = {"training": None} if "training" in inspect.signature(self.call).parameters else {}
         result = self.call(*graph.spread(self.call, inputs), **options)
         self._check_output(shapes, result)
@@ -196,6 +192,13 @@ def _method(layer: Any, name: str) -> Any:
     """A method that the layer's class defines; None where the name is free or a property."""
     found = next((vars(c)[name] for c in type(layer).__mro__ if name in vars(c)), None)
     return getattr(layer, name) if callable(found) else None
+
+
+def _taken(function: Callable[..., Any], arguments: list[Any]) -> list[Any]:
+    """The first arguments, as many as the function takes."""
+    places = [p.kind for p in inspect.signature(function).parameters.values()]
+    positional = sum(kind in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD) for kind in places)
+    return arguments if inspect.Parameter.VAR_POSITIONAL in places else arguments[:positional]
 
 
 def _shapes(given: Any) -> Any:

@@ -25,6 +25,24 @@ class Listed(list[Any]):
         return self
 
 
+def named(layers: Sequence[Any]) -> dict[str, Any]:
+    """Layers by their names, or by kind and number: the same script gives the same names. Errors: KeraFlowError for one name of two layers."""
+    each = list({id(m): m for m in layers}.values())
+    own = [getattr(m, "given_name", getattr(m, "name", None)) for m in each]
+    found: dict[str, Any] = {}
+    counts: dict[str, int] = {}
+    for layer, name in zip(each, own, strict=True):
+        if name in found:
+            raise KeraFlowError("Model", "a name for each layer", f"{name!r} for two", f"Call one of them differently: {found[name]!r}, {layer!r}.")
+        kind = (type(layer) if hasattr(layer, "kind") else layer).__name__.lower()
+        kind = kind if kind.isidentifier() else "function"
+        while not name or (name in own and name is not getattr(layer, "name", None)):
+            counts[kind] = counts.get(kind, 0) + 1
+            name = f"{kind}_{counts[kind]}"
+        found[name] = layer
+    return found
+
+
 class Model(Saved, Trainable, Layer):
     """The computation from `inputs` to `outputs`, each a Tensor, or a list or dictionary of them; a layer to other models.
 
@@ -41,7 +59,7 @@ class Model(Saved, Trainable, Layer):
         self._many = isinstance(outputs, list | tuple | Mapping)
         self._order = nodes_between(self._inputs, self._outputs)
         _check_between(self._inputs, self._order, self._outputs)
-        self._members = self._named()
+        self._members = named([n.owner for n in self._order if not isinstance(n.owner, Operation)])
         super().__init__(**common)
 
     # ---- what it is made of ----------------------------------------------------------------------------------------------
@@ -83,21 +101,6 @@ class Model(Saved, Trainable, Layer):
         if index is not None and not -len(self.layers) <= index < len(self.layers):
             raise KeraFlowError(f"{self.name} get_layer", f"an index below {len(self.layers)}", str(index), "Was asked to retrieve a layer that is not there.")
         return self.layers[index] if index is not None else found[name]
-
-    def _named(self) -> dict[str, Any]:
-        """The layers by their names, or by kind and number; the same script gives the same names. Errors: KeraFlowError for a name that stands twice."""
-        found: dict[str, Any] = {}
-        counts: dict[str, int] = {}
-        for layer in {id(n.owner): n.owner for n in self._order if not isinstance(n.owner, Operation)}.values():
-            name = getattr(layer, "given_name", getattr(layer, "name", None))
-            if name in found:
-                raise KeraFlowError("Model", "a name for each layer", f"{name!r} for two", f"Call one of them differently: {found[name]!r}, {layer!r}.")
-            if not name:
-                kind = type(layer).__name__.lower()
-                counts[kind] = counts.get(kind, 0) + 1
-                name = f"{kind}_{counts[kind]}"
-            found[name] = layer
-        return found
 
     def children(self) -> dict[str, Any]:
         """The layers by the names that paths of parameters begin with."""

@@ -8,7 +8,7 @@ from typing import Any
 from pyphoton.errors import KeraFlowError
 from pyphoton.keras import nodes
 from pyphoton.layers import base
-from pyphoton.parameters import Parameter
+from pyphoton.parameters import Parameter, view
 from pyphoton.tensor import Tensor
 
 
@@ -42,6 +42,12 @@ class Nodal(base.Layer):
     def get_output_at(self, node_index: int) -> Any:
         """The result of call number `node_index`, from 0."""
         return nodes.output(self, node_index)
+
+    @property
+    def parameters(self) -> Any:
+        """The parameters by path; made now where the input's shape is known. Errors: NotBuilt."""
+        nodes.built_parameters(self)
+        return view(self)
 
     @property
     def weights(self) -> list[Parameter]:

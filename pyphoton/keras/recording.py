@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pyphoton import graph, tensor
-from pyphoton.errors import KeraFlowError
+from pyphoton.errors import KeraFlowError, ShapeError
 from pyphoton.keras.symbolic import Node, Nodes, Operation, Tensor, mapped, tensors_in, variable
 from pyphoton.scopes import tracing
 from pyphoton.typing import show
@@ -78,10 +78,28 @@ def _layer(owner: Any, inputs: tuple[Any, ...]) -> Any:
     """The outputs of a new node of a layer."""
     fresh = {id(t): tensor.Tensor(t.shape, t.dtype) for t in tensors_in(inputs)}
     traced = graph.trace(owner, *(mapped(i, lambda t: fresh[id(t)]) for i in inputs))
+    _check_width(owner, inputs)
     node = Node(owner, inputs, single=traced.single)
     node.outputs = tuple(Tensor(t.shape, t.dtype, made_by=node, symbolic=True) for t in traced.outputs)
     vars(owner).setdefault("_nodes", Nodes()).append(node)
     return node.outputs[0] if node.single else node.outputs
+
+
+def _check_width(owner: Any, inputs: tuple[Any, ...]) -> None:
+    """Errors: ShapeError for a layer that was called before with an input that needs other parameters."""
+    earlier = vars(owner).get("_nodes")
+    if not owner.kind or not earlier:
+        return
+    before, now = ([t.shape for t in tensors_in(i)] for i in (earlier[0].inputs, inputs))
+    if not before or [s[1:] for s in before] == [s[1:] for s in now]:
+        return
+    params = owner.params(*now)
+    for name, param in owner.params(*before).items():
+        if params[name].shape != param.shape:
+            raise ShapeError(
+                repr(owner), f"an input like {' and '.join(map(show, before))}, as in its first call", " and ".join(map(show, now)),
+                f"It has one {name} {param.shape}; make a new layer.",
+            )  # fmt: skip
 
 
 def _operation(owner: Operation, inputs: tuple[Any, ...], symbolic: bool) -> Tensor:

@@ -9,7 +9,7 @@ from pyphoton import graph
 from pyphoton.errors import KeraFlowError
 from pyphoton.keras.entry import Input, InputLayer
 from pyphoton.keras.layer import Layer
-from pyphoton.keras.model import Listed, Model
+from pyphoton.keras.model import Listed, Model, named
 from pyphoton.keras.symbolic import Tensor, tensors_in
 
 
@@ -39,6 +39,7 @@ class Sequential(Model):
 
         for layer in layers:
             self._append(layer)
+            named(self._list)
             if not self.trainable:
                 self.trainable = False
         structure_changed()
@@ -110,17 +111,7 @@ class Sequential(Model):
 
     def children(self) -> dict[str, Any]:
         """The layers by their names, or by kind and number."""
-        found: dict[str, Any] = {}
-        counts: dict[str, int] = {}
-        for layer in {id(m): m for m in self._list}.values():
-            name = getattr(layer, "given_name", getattr(layer, "name", None))
-            if not isinstance(name, str) or name in found:
-                kind = getattr(layer, "__name__", None) or type(layer).__name__
-                kind = kind.lower() if kind.isidentifier() else "function"
-                counts[kind] = counts.get(kind, 0) + 1
-                name = f"{kind}_{counts[kind]}"
-            found[name] = layer
-        return found
+        return named(self._list)
 
     def arranged(self, *inputs: Any) -> tuple[Any, ...]:
         """As a Model's; nothing is fed to one that begins with an Input. Errors: KeraFlowError."""

@@ -97,6 +97,18 @@ class Tensor(Deferred):
 
         return eval_(self)
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        return super().__array__() if self.symbolic else self.eval().astype(dtype or self.dtype)
+
+    def __float__(self) -> float:
+        return super().__float__() if self.symbolic else float(self.eval())
+
+    def __int__(self) -> int:
+        return int(super().__float__() if self.symbolic else self.eval())
+
+    def __bool__(self) -> bool:
+        return super().__bool__() if self.symbolic else bool(self.eval())
+
     def traced(self) -> Any:
         """The tensor in a running trace: a constant."""
         return self.eval()
