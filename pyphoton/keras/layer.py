@@ -18,7 +18,6 @@ from pyphoton.initialisers import Given
 from pyphoton.keras.named import arrays_by_name, objects_by_name
 from pyphoton.layers import base
 from pyphoton.layers.base import Param
-from pyphoton.scopes import children
 from pyphoton.typing import Shape
 
 _counters: dict[str, Any] = {}
@@ -112,7 +111,7 @@ class Layer(base.Layer):
 
     def children(self) -> dict[str, Any]:
         """The layers inside, by the names of their attributes; what they were given as is no second place of theirs."""
-        return {} if self.kind else children(base._Plain({k: v for k, v in vars(self).items() if k != "given"}))
+        return {name: layer for name, layer in super().children().items() if not name.startswith("given.")}
 
     def arguments(self) -> dict[str, Any]:
         """The constructor's arguments as they were given."""
