@@ -8,11 +8,12 @@ NAMES = {
     "keras.layers.activation": ("ELU", "LeakyReLU", "PReLU", "ParametricSoftplus", "ReLU", "SReLU", "Softmax", "ThresholdedReLU"),
     "keras.layers.conv": ("Conv1D", "Conv2D", "Conv3D"),
     "keras.layers.conv_more": (
-        "Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose", "Convolution1D", "Convolution2D", "DepthwiseConv1D", "DepthwiseConv2D",
+        "Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose", "DepthwiseConv1D", "DepthwiseConv2D",
         "LocallyConnected1D", "LocallyConnected2D", "SeparableConv1D", "SeparableConv2D",
     ),
     "keras.layers.core": ("Activation", "Dense", "Dropout"),
     "keras.layers.embedding": ("Embedding",),
+    "keras.layers.keraflow_conv": ("Convolution1D", "Convolution2D"),
     "keras.layers.merge": (
         "Add", "Average", "Concatenate", "Dot", "ElementWiseMult", "ElementWiseSum", "Maximum", "Minimum", "Multiply", "Subtract", "add",
         "average", "concatenate", "dot", "maximum", "minimum", "multiply", "subtract",
