@@ -111,6 +111,7 @@ def test_keraflows_convolutions_take_keraflows_kernels():
         np.testing.assert_allclose(z[:, i], np.einsum("ntd,otd->no", s[:, 2 * i : 2 * i + 2], v[0]), rtol=1e-4, atol=1e-5)
     old = K.Convolution2D(2, 2, 3, border_mode="same", subsample=(2, 2), dim_ordering="tf", W_regularizer=None)
     assert old(batch(2, 5, 4, 3)).shape == (2, 3, 2, 2)
+    assert K.AtrousConvolution2D(2, 3, 3, atrous_rate=2)(batch(2, 3, 7, 6)).shape == (2, 2, 3, 2)
     with pytest.raises(pp.errors.ArgumentError, match="shape mismatch"):
         K.Convolution2D(2, 2, 3, initial_weights=batch(2, 3, 2, 3))(x)
 

@@ -13,7 +13,7 @@ NAMES = {
     ),
     "keras.layers.core": ("Activation", "Dense", "Dropout"),
     "keras.layers.embedding": ("Embedding",),
-    "keras.layers.keraflow_conv": ("Convolution1D", "Convolution2D"),
+    "keras.layers.keraflow_conv": ("AtrousConvolution1D", "AtrousConvolution2D", "Convolution1D", "Convolution2D"),
     "keras.layers.merge": (
         "Add", "Average", "Concatenate", "Dot", "ElementWiseMult", "ElementWiseSum", "Maximum", "Minimum", "Multiply", "Subtract", "add",
         "average", "concatenate", "dot", "maximum", "minimum", "multiply", "subtract",
@@ -25,9 +25,10 @@ NAMES = {
         "UnitNormalization",
     ),
     "keras.layers.pool": (
-        "AveragePooling1D", "AveragePooling2D", "AveragePooling3D", "GlobalAveragePooling1D", "GlobalAveragePooling2D",
-        "GlobalAveragePooling3D", "GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalMaxPooling3D", "MaxPooling1D", "MaxPooling2D",
-        "MaxPooling3D", "Pooling1D", "Pooling2D", "Pooling3D",
+        "AveragePooling1D", "AveragePooling2D", "AveragePooling3D", "AvgPool1D", "AvgPool2D", "AvgPool3D", "GlobalAveragePooling1D",
+        "GlobalAveragePooling2D", "GlobalAveragePooling3D", "GlobalAvgPool1D", "GlobalAvgPool2D", "GlobalAvgPool3D", "GlobalMaxPool1D",
+        "GlobalMaxPool2D", "GlobalMaxPool3D", "GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalMaxPooling3D", "MaxPool1D", "MaxPool2D",
+        "MaxPool3D", "MaxPooling1D", "MaxPooling2D", "MaxPooling3D", "Pooling1D", "Pooling2D", "Pooling3D",
     ),
     "keras.layers.shape": ("ExpandDims", "Flatten", "Permute", "PermuteDims", "Repeat", "RepeatVector", "Reshape"),
     "keras.layers.space": (
@@ -36,4 +37,4 @@ NAMES = {
     ),
 }  # fmt: skip
 """The module of each layer's class."""
-__all__, __getattr__, __dir__ = lazily(__name__, NAMES)
+__all__, __getattr__, __dir__ = lazily(__name__, NAMES | {"keras.layer": ("Layer",)})

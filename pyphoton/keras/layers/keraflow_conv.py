@@ -43,10 +43,10 @@ class Convolution1D(Conv1D):
     def __init__(
         self, filters: int, kernel_row: int, strides: int = 1, padding: str = "valid", use_bias: bool = True, kernel_initializer: Any = "uniform",
         activation: Any = "linear", bias_initializer: Any = "zeros", kernel_regularizer: Any = None, bias_regularizer: Any = None,
-        activity_regularizer: Any = None, kernel_constraint: Any = None, bias_constraint: Any = None, **common: Any,
+        activity_regularizer: Any = None, kernel_constraint: Any = None, bias_constraint: Any = None, dilation_rate: Any = 1, **common: Any,
     ) -> None:  # fmt: skip
         super().__init__(
-            filters, kernel_row, strides, padding, "channels_last", activation=activation, use_bias=use_bias, kernel_initializer=kernel_initializer,
+            filters, kernel_row, strides, padding, "channels_last", dilation_rate, activation=activation, use_bias=use_bias, kernel_initializer=kernel_initializer,
             bias_initializer=bias_initializer, kernel_regularizer=kernel_regularizer, bias_regularizer=bias_regularizer,
             activity_regularizer=activity_regularizer, kernel_constraint=kernel_constraint, bias_constraint=bias_constraint, **common,
         )  # fmt: skip
@@ -69,13 +69,13 @@ class Convolution2D(Conv2D):
         self, filters: int, kernel_row: Any, kernel_col: int | None = None, strides: Any = (1, 1), padding: str = "valid", use_bias: bool = True,
         kernel_initializer: Any = "glorot_uniform", activation: Any = "linear", data_format: str | None = None, bias_initializer: Any = "zeros",
         kernel_regularizer: Any = None, bias_regularizer: Any = None, activity_regularizer: Any = None, kernel_constraint: Any = None,
-        bias_constraint: Any = None, **common: Any,
+        bias_constraint: Any = None, dilation_rate: Any = 1, **common: Any,
     ) -> None:  # fmt: skip
         if kernel_col is None and is_integer(kernel_row):
             raise ArgumentError("Convolution2D", "kernel_row and kernel_col", f"kernel_row={kernel_row}", "Conv2D takes one number.")
         size = kernel_row if kernel_col is None else (kernel_row, kernel_col)
         super().__init__(
-            filters, size, strides, padding, checked_format("Convolution2D", data_format, "channels_first"), activation=activation, use_bias=use_bias,
+            filters, size, strides, padding, checked_format("Convolution2D", data_format, "channels_first"), dilation_rate, activation=activation, use_bias=use_bias,
             kernel_initializer=kernel_initializer, bias_initializer=bias_initializer, kernel_regularizer=kernel_regularizer,
             bias_regularizer=bias_regularizer, activity_regularizer=activity_regularizer, kernel_constraint=kernel_constraint,
             bias_constraint=bias_constraint, **common,
@@ -84,3 +84,6 @@ class Convolution2D(Conv2D):
     def with_initial(self, params: Mapping[str, Param]) -> dict[str, Param]:
         """Weights as Keraflow writes them."""
         return turned_back(params, super().with_initial(beginning(params, self.turn)), self.turn)
+
+
+AtrousConvolution1D, AtrousConvolution2D = Convolution1D, Convolution2D
