@@ -127,7 +127,7 @@ TURNING = {
     "data/moving.py": "data of the user with the samples last, as Julia keeps them, are turned on demand",
     "flux/matrix.py": "W @ x: a net's matrix (out, in) on the left of a batch",
     "keras/layers/stock.py": "channels last, as today's Keras has them, around layers that have them first",
-    "keras/layers/conv_more.py": "Keraflow's kernels (in, out, ...) become (out, in, ...)",
+    "keras/layers/keraflow_conv.py": "Keraflow's kernels (in, out, ...) become (out, in, ...)",
     "plots.py": "images are shown with their channels last",
     "initialisers.py": "an orthogonal matrix is drawn tall and laid on its side",
     "interop/keras_layers.py": "Keras's kernels of convolutions stand with their channels last",

@@ -109,7 +109,7 @@ add("RepeatVector", (5,), n=3)
 add("Dropout", (5,), rate=0.0)
 add("Rescaling", (5,), scale=0.5, offset=2.0)
 add("Normalization", (5,), mean=[1.0, 2, 3, 4, 5], variance=[1.0, 2, 1, 2, 1])
-_NAMES = "linear relu relu6 elu selu gelu silu swish sigmoid hard_sigmoid hard_silu hard_swish tanh softmax log_softmax softplus softsign exponential leaky_relu mish celu log_sigmoid tanh_shrink hard_tanh squareplus"
+_NAMES = "linear relu relu6 elu selu gelu silu swish sigmoid hard_sigmoid hard_silu hard_swish tanh softmax log_softmax softplus softsign exponential leaky_relu mish celu log_sigmoid tanh_shrink hard_tanh squareplus hard_shrink soft_shrink sparse_plus sparse_sigmoid"
 for function in _NAMES.split():
     add("Activation", (4, 5), activation=function)
 

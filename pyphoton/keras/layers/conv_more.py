@@ -1,24 +1,19 @@
-"""Transposed, depthwise, separable and unshared convolutions, and Keraflow's own spelling of convolutions."""
+"""Transposed, depthwise, separable and unshared convolutions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from math import prod
 from typing import Any, ClassVar
 
 import numpy as np
 
 from pyphoton import functions, layers
-from pyphoton.arguments import is_integer
-from pyphoton.errors import ArgumentError
-from pyphoton.initialisers import Given
 from pyphoton.keras import activations
 from pyphoton.keras.config import checked_format
 from pyphoton.keras.layers.conv import CONV_NAMES, Conv, Conv1D, Conv2D, checked_padding
 from pyphoton.keras.layers.owning import Owning
 from pyphoton.keras.layers.stock import (
-    OLD_NAMES,
     Spatial,
     activated,
     channels_back,
@@ -212,71 +207,6 @@ class LocallyConnected(Owning):
     def _below(self, x: Any, tap: tuple[int, ...], lengths: Any) -> Any:
         index = (slice(t, t + s * (n - 1) + 1, s) for t, s, n in zip(tap, self.strides, lengths, strict=True))
         return x[(slice(None), slice(None), *index)]
-
-
-class Convolution1D(Conv1D):
-    """Keraflow's convolution of sequences: (batch, steps, features) -> (batch, steps', nb_kernel).
-
-    W, and `initial_weights`, are (1, nb_kernel, kernel_row, features); in `parameters` and `weights` the kernel is (nb_kernel, features, kernel_row).
-    """
-
-    spellings: ClassVar[Mapping[str, str]] = {
-        **OLD_NAMES, "nb_filter": "nb_kernel", "filter_length": "kernel_row", "border_mode": "pad", "subsample_length": "stride",
-        "kernel_initializer": "init", "use_bias": "bias", "filters": "nb_kernel", "kernel_size": "kernel_row", "padding": "pad", "strides": "stride",
-    }  # fmt: skip
-
-    def __init__(
-        self, nb_kernel: int, kernel_row: int, stride: int = 1, pad: str = "valid", bias: bool = True, init: Any = "uniform", activation: Any = "linear",
-        **common: Any,
-    ) -> None:  # fmt: skip
-        super().__init__(nb_kernel, kernel_row, stride, pad, "channels_last", activation=activation, use_bias=bias, kernel_initializer=init, **common)
-
-    def with_initial(self, params: Mapping[str, Param]) -> dict[str, Param]:
-        """Weights as Keraflow writes them."""
-        return _turned_initial(self, params, (0, 1, 3, 2))
-
-
-class Convolution2D(Conv2D):
-    """Keraflow's convolution of images: (batch, channels, height, width), unless data_format says otherwise.
-
-    W, and `initial_weights`, are (channels, nb_kernel, kernel_row, kernel_col); in `parameters` and `weights` the kernel is (nb_kernel, channels, ...).
-    """
-
-    spellings: ClassVar[Mapping[str, str]] = {
-        **OLD_NAMES, "nb_filter": "nb_kernel", "nb_row": "kernel_row", "nb_col": "kernel_col", "border_mode": "pad", "subsample": "strides",
-        "dim_ordering": "data_format", "kernel_initializer": "init", "use_bias": "bias", "filters": "nb_kernel", "kernel_size": "kernel_row", "padding": "pad",
-    }  # fmt: skip
-
-    def __init__(
-        self, nb_kernel: int, kernel_row: Any, kernel_col: int | None = None, strides: Any = (1, 1), pad: str = "valid", bias: bool = True,
-        init: Any = "glorot_uniform", activation: Any = "linear", data_format: str | None = None, **common: Any,
-    ) -> None:  # fmt: skip
-        if kernel_col is None and is_integer(kernel_row):
-            raise ArgumentError("Convolution2D", "kernel_row and kernel_col", f"kernel_row={kernel_row}", "Conv2D takes one number.")
-        size = kernel_row if kernel_col is None else (kernel_row, kernel_col)
-        data_format = checked_format("Convolution2D", data_format, "channels_first")
-        super().__init__(nb_kernel, size, strides, pad, data_format, activation=activation, use_bias=bias, kernel_initializer=init, **common)
-
-    def with_initial(self, params: Mapping[str, Param]) -> dict[str, Param]:
-        """Weights as Keraflow writes them."""
-        return _turned_initial(self, params, (1, 0, 2, 3))
-
-
-def _turned_initial(layer: Conv, params: Mapping[str, Param], axes: tuple[int, ...]) -> dict[str, Param]:
-    """Parameters that begin with a kernel of Keraflow's order; `axes` of the kernel, 4 of them, in that order, give it back."""
-    shape = params["kernel"].shape
-    whole = shape if len(shape) == 4 else (1, *shape)
-    theirs = {**params, "kernel": replace(params["kernel"], shape=tuple(whole[a] for a in axes))}
-    found = super(type(layer), layer).with_initial(theirs)
-    given = found["kernel"].init
-    if isinstance(given, Given):
-        given = Given(turned_array(given.values, axes).reshape(shape))
-    return {**found, "kernel": replace(params["kernel"], init=given)}
-
-
-def turned_array(array: Any, axes: tuple[int, ...]) -> Any:
-    """An array with its axes in another order."""
-    return np.transpose(np.asarray(array), axes)
 
 
 _SPACE = ("length", "height, width", "depth, height, width")

@@ -27,10 +27,10 @@ class Merge(Layer):
         tensors = list(inputs[0]) if len(inputs) == 1 and isinstance(inputs[0], list | tuple) else list(inputs)
         if len(tensors) < 2 or self.exactly not in (None, len(tensors)):
             raise KeraFlowError(where(repr(self)), f"a list of {self.exactly or 'several'} tensors", f"{len(tensors)} of them")
-        self.check([t.shape for t in tensors])
+        self.agree([t.shape for t in tensors])
         return self.merge(tensors)
 
-    def check(self, shapes: list[Any]) -> None:
+    def agree(self, shapes: list[Any]) -> None:
         """Errors: KeraFlowError where shapes do not fit."""
         first = shapes[0]
         for shape in shapes[1:]:
@@ -125,7 +125,7 @@ class Concatenate(Merge):
             return checked_axis(self, self.axis or 1, rank, True)
         return checked_axis(self, self.axis, rank, self.include_batch_dim)
 
-    def check(self, shapes: list[Any]) -> None:
+    def agree(self, shapes: list[Any]) -> None:
         """Errors: KeraFlowError where shapes differ on another axis."""
         axis = self._axis(len(shapes[0]))
         for shape in shapes[1:]:
@@ -162,7 +162,7 @@ class Dot(Merge):
             raise KeraFlowError(where(repr(self)), "axes after the batch", repr(self.axes))
         return found
 
-    def check(self, shapes: list[Any]) -> None:
+    def agree(self, shapes: list[Any]) -> None:
         """Errors: KeraFlowError where the axes have different lengths."""
         lengths = [s[a] for s, a in zip(shapes, self._both(shapes), strict=True)]
         if None not in lengths and lengths[0] != lengths[1]:

@@ -126,13 +126,13 @@ class Spatial(Standard):
     def trace(self, *inputs: Any) -> Any:
         """The step on channels first, then back, the activation, and the penalty of the output."""
         (x,) = inputs
-        self.check(x)
+        self.check_rank(x)
         y = graph.apply_leaf(self, (self.prepared(channels_first(x, self.data_format)),))
         y = activated(self.activation, channels_back(self.trimmed(y), self.data_format))
         penalise(self.activity_regularizer, y)
         return y
 
-    def check(self, x: Any) -> None:
+    def check_rank(self, x: Any) -> None:
         """Errors: ShapeError unless the input has the right number of axes."""
         space = ("length", "height, width", "depth, height, width")[self.rank - 1]
         axes = f"(batch, {space}, channels)" if self.data_format == FORMATS[0] else f"(batch, channels, {space})"
