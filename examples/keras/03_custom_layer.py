@@ -8,7 +8,7 @@ from sklearn.datasets import load_diabetes
 from pyphoton import keras
 from pyphoton.keras import layers, ops
 
-epochs = int(os.environ.get("EPOCHS", 60))
+epochs = int(os.environ.get("EPOCHS", 30))
 keras.utils.set_random_seed(3)
 
 
@@ -37,9 +37,9 @@ x = (data.data / data.data.std(axis=0)).astype("float32")
 y = ((data.target - data.target.mean()) / data.target.std()).astype("float32")[:, None]
 
 model = keras.Sequential([keras.Input(shape=(10,)), Gated(16), Gated(1)])
-print("weights:", [tuple(w.shape) for w in model.weights])
 model.compile(optimizer="adam", loss="mse", metrics=["mae"])
 model.fit(x[:340], y[:340], epochs=epochs, batch_size=16, verbose=0)
+print("weights:", [tuple(w.shape) for w in model.weights])
 
 error = model.evaluate(x[340:], y[340:], verbose=0)[0]
 explained = 1 - error / float(np.var(y[340:]))
