@@ -24,7 +24,7 @@ for label, modules in enumerate(topics):
         for thing in vars(module).values():
             texts += [getattr(thing, "__doc__", None) or ""] + [getattr(m, "__doc__", None) or "" for m in vars(thing).values()] if isinstance(thing, type) else []
             texts += [thing.__doc__ or ""] if callable(thing) and not isinstance(thing, type) else []
-        for sentence in {s for text in texts if isinstance(text, str) for s in re.split(r"[.\n]\s*\n|\.\s", text)}:
+        for sentence in sorted({s for text in texts if isinstance(text, str) for s in re.split(r"[.\n]\s*\n|\.\s", text)}):
             words = re.findall(r"[a-z]+", sentence.lower())
             if len(words) >= 4:
                 sentences.append(words)
