@@ -179,10 +179,10 @@ def get(what: Any, owner: str = "init") -> Any:
 
 
 def draw(init: Any, random: Random, shape: tuple[int, ...], fans: Fans) -> Any:
-    """Values from an initialiser or from a user's function. Errors: ArgumentError when the shape is wrong."""
+    """Values from an initialiser or from a user's function, whose further arguments (`name=`, `dtype=`) have defaults. Errors: ArgumentError when the shape is wrong."""
     if isinstance(init, Initialiser):
         return init.draw(random, shape, fans)
-    takes_random = len(inspect.signature(init).parameters) > 1
+    takes_random = sum(p.default is p.empty for p in inspect.signature(init).parameters.values()) > 1
     values = np.asarray(init(random, shape) if takes_random else init(shape))
     if values.shape != shape:
         raise ArgumentError(f"initialiser {getattr(init, '__name__', init)}", f"shape {shape}", str(values.shape))
