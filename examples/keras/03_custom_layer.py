@@ -21,11 +21,13 @@ class Gated(layers.Layer):
         self.rate = rate
 
     def build(self, input_shape):
+        """The weights, when the input is known."""
         self.w = self.add_weight(shape=(input_shape[-1], self.units), initializer="glorot_uniform", name="w")
         self.g = self.add_weight(shape=(input_shape[-1], self.units), initializer="glorot_uniform", name="g")
         self.b = self.add_weight(shape=(self.units,), initializer="zeros", name="b")
 
     def call(self, inputs):
+        """What the layer computes."""
         gate = 1 / (1 + ops.exp(-(inputs @ self.g)))
         self.add_loss(self.rate * ops.mean(gate * gate))
         return (inputs @ self.w + self.b) * gate

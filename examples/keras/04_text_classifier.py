@@ -48,6 +48,7 @@ model.compile(loss="binary_crossentropy", optimizer=keras.optimizers.Adam(0.005)
 model.fit(x[:part], y[:part], batch_size=8, epochs=epochs, verbose=0)
 
 loss, accuracy = model.evaluate(x[part:], y[part:], verbose=0)
-print(f"{part} sentences to learn from, {len(x) - part} to test, {len(vocabulary)} words; accuracy: {accuracy:.3f}")
+print(f"{part} sentences to learn from, {len(x) - part} to test, {len(vocabulary)} words")
+print(f"accuracy: {accuracy:.3f}")
 if accuracy < 0.65:
     raise SystemExit("not learnt")

@@ -40,7 +40,7 @@ class Saved:
         """Write the numbers into a safetensors file. Errors: KeraFlowError for a file that is there unless `overwrite`."""
         from pyphoton.keras.saving import files, weights
 
-        files._refuse(filepath, overwrite)
+        files.refuse(filepath, overwrite)
         weights.save_weights(self, filepath)
 
     def load_weights(self, filepath: str | Path) -> None:

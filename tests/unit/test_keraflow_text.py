@@ -4,7 +4,22 @@ import numpy as np
 import pytest
 
 import pyphoton as pp
-from pyphoton.keraflow import L2, SGD, Activation, Concatenate, Dense, Embedding, Input, Layer, LSTM, Model, Sequential, TimeDistributed, relu, seed
+from pyphoton.keraflow import (
+    L2,
+    LSTM,
+    SGD,
+    Activation,
+    Concatenate,
+    Dense,
+    Embedding,
+    Input,
+    Layer,
+    Model,
+    Sequential,
+    TimeDistributed,
+    relu,
+    seed,
+)
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(20, 100)).astype("float32")

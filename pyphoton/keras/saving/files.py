@@ -22,8 +22,9 @@ KIND = "keras"
 def save_to_file(model: Any, arch_fname: str | Path, weight_fname: str | Path | None = None, overwrite: bool = False, **options: Any) -> None:
     """The architecture as .json or .yaml, and the numbers in a file of their own. See `Model.save_to_file`."""
     kind = text.kind_of(arch_fname)
-    for path in filter(None, (arch_fname, weight_fname)):
-        _refuse(path, overwrite)
+    for path in (arch_fname, weight_fname):
+        if path is not None:
+            refuse(path, overwrite)
     written = text.dumped(serialize(model), kind, **options)
     text.write_text(arch_fname, written)
     if weight_fname is not None:
@@ -45,7 +46,7 @@ def save_model(model: Any, filepath: str | Path, overwrite: bool = True) -> None
     `to_keras(model).save(...)` writes one that Keras reads. How the model was compiled is not kept. Errors: FileError; KeraFlowError for what no
     file can name.
     """
-    _refuse(filepath, overwrite)
+    refuse(filepath, overwrite)
     arrays = weights.arrays_of(model, "save")
     about = {"architecture": serialize(model), "dtype": network_of(model).dtype, "met": met_data(weights.met_by(model))}
     write(filepath, KIND, about, arrays)
@@ -100,7 +101,7 @@ def _a_layer(found: Any, where: str) -> Any:
     return found
 
 
-def _refuse(path: str | Path, overwrite: bool) -> None:
+def refuse(path: str | Path, overwrite: bool) -> None:
     """Errors: KeraFlowError for a file that is there, unless it may be overwritten."""
     if not overwrite and Path(path).exists():
         raise KeraFlowError(str(path), "the name of a new file", "one that is there", "Pass overwrite=True to replace it.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -55,7 +55,7 @@ def check_size(config: Any) -> None:
     cost(config, 0)
 
 
-def _layers(part: dict[str, Any], depth: int, cost: Any) -> int:
+def _layers(part: dict[str, Any], depth: int, cost: Callable[[Any, int], int]) -> int:
     """For how many layers an object stands."""
     params = part.get("params")
     if "class_name" not in part or not isinstance(params, dict):
@@ -140,9 +140,10 @@ class _Reader:
             for name, tensor in zip(_names(call, "outputs"), outputs, strict=True):
                 tensors[name] = tensor
         ends = [[_found(tensors, n) for n in _names(params, side)] for side in ("inputs", "outputs")]
-        keyed = [dict(zip(_names(params, key), end, strict=True)) if key in params else end for key, end in zip(("inputs_keys", "outputs_keys"), ends, strict=True)]
-        name = params.get("name")
-        return Model(keyed[0], keyed[1][0] if params.get("single") and len(ends[1]) == 1 and "outputs_keys" not in params else keyed[1], name=name and _name(name, "name"))
+        into, out = (_keyed(params, side, end) for side, end in zip(("inputs", "outputs"), ends, strict=True))
+        single = params.get("single") and isinstance(out, list) and len(out) == 1
+        label = params.get("name")
+        return Model(into, out[0] if single else out, name=None if label is None else _name(label, "name"))
 
     def owner(self, call: dict[str, Any], layers: list[Any]) -> Any:
         """What is called: a layer by its number, or an operation."""
@@ -192,6 +193,11 @@ def _first_tensor(layer: Any) -> Tensor:
     if not nodes or nodes[0].inputs:
         raise FileError("Model inputs", "an Input", repr(layer)[:80])
     return nodes[0].outputs[0]  # type: ignore[no-any-return]
+
+
+def _keyed(params: dict[str, Any], side: str, tensors: list[Tensor]) -> Any:
+    """Tensors as a dictionary, where the model was made with one."""
+    return dict(zip(_names(params, f"{side}_keys"), tensors, strict=True)) if f"{side}_keys" in params else tensors
 
 
 def _list(config: dict[str, Any], key: str) -> list[Any]:

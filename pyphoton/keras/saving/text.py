@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -62,10 +63,9 @@ def read_text(path: str | Path) -> str:
 
 def _yaml() -> Any:
     try:
-        import yaml
+        return import_module("yaml")
     except ImportError as error:
         raise BackendMissing("YAML", "PyYAML", f"none that can be imported ({error})", "pip install pyyaml, or take a name that ends in .json.") from error
-    return yaml
 
 
 def _from_yaml(text: str, where: str) -> Any:
