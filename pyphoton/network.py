@@ -111,6 +111,11 @@ class Network:
         self._remember(x, x_tuple)
         return found
 
+    def build(self, inputs: tuple[Tensor, ...], x_tuple: bool) -> Plan:
+        """The plan for inputs like these, of which lengths may be unknown; with it parameters are made. Errors: as `forward_plan`."""
+        key = ("shapes", x_tuple, tuple((t.shape, t.dtype) for t in inputs))
+        return self._cached(key, lambda: graph.trace(self.model, inputs if x_tuple else inputs[0]))
+
     def unfused_plan(self, x: tuple[Any, ...], x_tuple: bool) -> Plan:
         """The plan of `forward_plan` with each activation as a step of its own, where the model wrote it: for looking inside."""
         return self.written_plan(x, x_tuple, fuse=False)

@@ -10,6 +10,7 @@ From minibatches to an update: gradients of `accumulate` minibatches are average
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import field
 from typing import Any, ClassVar
@@ -50,7 +51,7 @@ class Optimiser(Description):
     def __post_init__(self) -> None:
         name = type(self).__name__
         for key, value in self.arguments().items():
-            if key in ("schedule", "accumulate"):
+            if key in ("schedule", "accumulate", "eps_hat"):
                 continue
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
                 raise ArgumentError(f"{name} {key}=", "a number from 0", repr(value))
@@ -175,6 +176,7 @@ class Adadelta(Optimiser):
 class Adam(Optimiser):
     """m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;  p -= lr (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps).
 
+    eps_hat: eps is added to sqrt(v) before the correction, as in the paper's second form and in Keras; so it is eps / sqrt(1 - b2^t) above.
     Source: Kingma and Ba 2014.
     """
 
@@ -183,17 +185,27 @@ class Adam(Optimiser):
     beta2: float = 0.999
     eps: float = 1e-8
     slots = ("mean", "square_mean")
+    eps_hat: bool = field(default=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.eps_hat, bool):
+            raise ArgumentError(f"{type(self).__name__} eps_hat=", "True or False", repr(self.eps_hat))
+
+    def eps_at(self, step: int) -> float:
+        """What is added to the corrected root at update `step`, from 1."""
+        return self.eps / math.sqrt(1 - self.beta2**step) if self.eps_hat else self.eps
 
     def scalars(self, step: int) -> dict[str, float]:
-        """The corrections of the first steps."""
-        return {"correction1": 1 - self.beta1**step, "correction2": 1 - self.beta2**step}
+        """The corrections of the first steps, and eps."""
+        return {"correction1": 1 - self.beta1**step, "correction2": 1 - self.beta2**step, "eps": self.eps_at(step)}
 
     def update(self, p: Any, g: Any, slots: Slots, k: dict[str, Any]) -> tuple[Any, Slots]:
         """One step along the mean gradient, scaled by the mean square."""
         g = self.prepared(g, p)
         mean = slots["mean"] * self.beta1 + g * (1 - self.beta1)
         square = slots["square_mean"] * self.beta2 + apply("square", g) * (1 - self.beta2)
-        step = mean / k["correction1"] / (apply("sqrt", square / k["correction2"]) + self.eps)
+        step = mean / k["correction1"] / (apply("sqrt", square / k["correction2"]) + k["eps"])
         return p - step * k["lr"], {"mean": mean, "square_mean": square}
 
 

@@ -193,6 +193,7 @@ class Tensor:
     __eq__, __ne__ = _binary("eq"), _binary("ne")  # type: ignore[assignment]
     __lt__, __le__, __gt__, __ge__ = _binary("lt"), _binary("le"), _binary("gt"), _binary("ge")
     __and__, __or__ = _binary("logical_and"), _binary("logical_or")
+    __rand__, __ror__ = _binary("logical_and", swapped=True), _binary("logical_or", swapped=True)
 
 
 class Deferred(Tensor):
@@ -225,7 +226,8 @@ _UFUNCS = {
     "maximum": "maximum", "minimum": "minimum", "matmul": "matmul", "negative": "neg", "absolute": "abs", "equal": "eq",
     "not_equal": "ne", "less": "lt", "less_equal": "le", "greater": "gt", "greater_equal": "ge", "exp": "exp",
     "log": "log", "sqrt": "sqrt", "square": "square", "sin": "sin", "cos": "cos", "sign": "sign", "tanh": "tanh",
-    "logical_and": "logical_and", "logical_or": "logical_or", "logical_not": "logical_not",
+    "logical_and": "logical_and", "logical_or": "logical_or", "logical_not": "logical_not", "bitwise_and": "logical_and",
+    "bitwise_or": "logical_or", "invert": "logical_not",
 }  # fmt: skip
 
 

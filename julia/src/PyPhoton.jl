@@ -6,7 +6,7 @@ From Julia alone: [`Workout`](@ref), [`fit!`](@ref), [`add!`](@ref), [`layers`](
 module PyPhoton
 
 using LinearAlgebra: BLAS, mul!
-using Random: Xoshiro, rand!, randperm
+using Random: Xoshiro, rand!, randn!, randperm
 
 export Workout, fit!, predict, add!, layers, inputs, weights, weights!, load_workout, save_workout, flux_state, load_flux_state!
 
@@ -33,6 +33,7 @@ include("grouping.jl")
 include("layers/dense.jl")
 include("layers/embedding.jl")
 include("layers/dropout.jl")
+include("layers/noise.jl")
 include("layers/batch_norm.jl")
 include("layers/layer_norm.jl")
 include("layers/pool.jl")

@@ -4,7 +4,7 @@
 const DOCUMENTED = Dict{String,Symbol}(
     "dense" => :Dense, "embedding" => :Embedding, "dropout" => :Dropout, "conv" => :Conv, "conv_transpose" => :Conv,
     "max_pool" => :Pool, "avg_pool" => :Pool, "adaptive_max_pool" => :Pool, "adaptive_avg_pool" => :Pool,
-    "batch_norm" => :BatchNorm, "layer_norm" => :LayerNorm, "rnn" => :SimpleCell, "lstm" => :LSTMCell, "gru" => :GRUCell,
+    "batch_norm" => :BatchNorm, "layer_norm" => :LayerNorm, "noise" => :Noise, "rnn" => :SimpleCell, "lstm" => :LSTMCell, "gru" => :GRUCell,
 )
 
 """    documentation(op) -> the docstring of the layer behind a kind of step, as Markdown. Errors: PlanError."""

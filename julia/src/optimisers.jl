@@ -18,13 +18,15 @@ end
 const RULES = Dict(
     "sgd" => (), "momentum" => ("velocity",), "nesterov" => ("velocity",), "adagrad" => ("square_sum",), "rmsprop" => ("square_mean",),
     "adadelta" => ("delta_mean", "square_mean"), "adam" => ("mean", "square_mean"), "adamw" => ("mean", "square_mean"), "adamax" => ("mean", "largest"),
+    "nadam" => ("mean", "square_mean"),
 )
 const DEFAULTS = Dict(
     "sgd" => Dict("lr" => 0.01), "momentum" => Dict("lr" => 0.05, "gamma" => 0.95), "nesterov" => Dict("lr" => 0.05, "gamma" => 0.95),
     "adagrad" => Dict("lr" => 0.05, "eps" => 1e-6), "rmsprop" => Dict("lr" => 0.01, "rho" => 0.9, "eps" => 1e-6),
-    "adadelta" => Dict("lr" => 1.0, "rho" => 0.9, "eps" => 1e-6), "adam" => Dict("lr" => 0.001, "beta1" => 0.9, "beta2" => 0.999, "eps" => 1e-8),
-    "adamw" => Dict("lr" => 0.001, "beta1" => 0.9, "beta2" => 0.999, "eps" => 1e-8, "weight_decay" => 0.01),
+    "adadelta" => Dict("lr" => 1.0, "rho" => 0.9, "eps" => 1e-6), "adam" => Dict("lr" => 0.001, "beta1" => 0.9, "beta2" => 0.999, "eps" => 1e-8, "eps_hat" => 0.0),
+    "adamw" => Dict("lr" => 0.001, "beta1" => 0.9, "beta2" => 0.999, "eps" => 1e-8, "eps_hat" => 0.0, "weight_decay" => 0.01),
     "adamax" => Dict("lr" => 0.002, "beta1" => 0.9, "beta2" => 0.999, "eps" => 1e-8),
+    "nadam" => Dict("lr" => 0.001, "beta1" => 0.9, "beta2" => 0.999, "eps" => 1e-7),
 )
 """What every optimiser takes."""
 const COMMON = Dict("gclip" => 0.0, "clip_value" => 0.0, "clip_norm" => 0.0, "weight_decay" => 0.0, "accumulate" => 1.0)
@@ -46,7 +48,7 @@ end
 function read_optimiser(data::Dict{String,Any})
     numbers = Dict{String,Float64}()
     for (name, value) in data
-        value isa Union{Int,Float64} && (numbers[name] = Float64(value))
+        value isa Union{Bool,Int,Float64} && (numbers[name] = Float64(value))
     end
     return optimiser(data["kind"]::String, numbers)
 end
@@ -138,7 +140,8 @@ end
 
 function rule!(o::Rule{K}, p::Vector{T}, g, slots, k, rate) where {K,T}
     K === :adam || K === :adamw || throw(PlanError("optimiser $K is not known"))
-    b1, b2, lr, eps = o.more["beta1"], o.more["beta2"], T(rate), T(o.more["eps"])
+    b1, b2, lr = o.more["beta1"], o.more["beta2"], T(rate)
+    eps = T(o.more["eps_hat"] == 0 ? o.more["eps"] : o.more["eps"] / sqrt(1 - b2^k))
     beta1, rest1, beta2, rest2 = T(b1), T(1 - b1), T(b2), T(1 - b2)
     up1, up2 = T(1 / (1 - b1^k)), T(1 / (1 - b2^k))
     decay = K === :adamw ? T(rate * o.more["weight_decay"]) : zero(T)
@@ -159,5 +162,25 @@ function rule!(o::Rule{:adamax}, p::Vector{T}, g, slots, k, rate) where {T}
         m[i] = m[i] * beta1 + g[i] * rest1
         u[i] = max(u[i] * beta2, abs(g[i]))
         p[i] -= m[i] * lr / (u[i] + eps)
+    end
+end
+
+"""The coefficient of Nesterov's momentum at update `t`."""
+ahead(b1::Float64, t::Int) = b1 * (1 - 0.5 * 0.96^t)
+
+function rule!(o::Rule{:nadam}, p::Vector{T}, g, slots, k, rate) where {T}
+    b1, b2, lr, eps = o.more["beta1"], o.more["beta2"], T(rate), T(o.more["eps"])
+    product = 1.0
+    for t in 1:min(k, 1000)
+        product *= ahead(b1, t)
+    end
+    u, next = ahead(b1, k), ahead(b1, k + 1)
+    beta1, rest1, beta2, rest2 = T(b1), T(1 - b1), T(b2), T(1 - b2)
+    far, near, up2 = T(next / (1 - product * next)), T((1 - u) / (1 - product)), T(1 / (1 - b2^k))
+    m, v = slots
+    @inbounds @simd ivdep for i in eachindex(p, g, m, v)
+        m[i] = m[i] * beta1 + g[i] * rest1
+        v[i] = v[i] * beta2 + g[i] * g[i] * rest2
+        p[i] -= lr * (m[i] * far + g[i] * near) / (sqrt(v[i] * up2) + eps)
     end
 end

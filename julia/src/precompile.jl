@@ -63,6 +63,7 @@ function rehearse_layers()
         rank, weight = length(shape) + 1, ("kernel" => [prod(shape), 2], "bias" => [2])
         for kind in (
             (s, x) -> step!(s, "dropout", x; rank, attrs=Dict("rate" => 0.5)),
+            (s, x) -> step!(s, "noise", x; rank, attrs=Dict("std" => 0.5, "multiply" => false)),
             (s, x) -> step!(s, "batch_norm", x; rank, activation="relu", attrs=Dict("momentum" => 0.1, "epsilon" => 1e-5),
                 parameters=("scale" => [channels], "shift" => [channels], "mean" => [channels], "variance" => [channels])),
             (s, x) -> step!(s, "layer_norm", x; rank, activation="relu", attrs=Dict("epsilon" => 1e-5), parameters=("scale" => [last], "shift" => [last])),

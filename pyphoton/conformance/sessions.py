@@ -13,6 +13,7 @@ from pyphoton import layers as L
 from pyphoton.backends.base import Report, Stream, Whole
 from pyphoton.conformance.cases import CASES, OPTIMISERS, Case, floats
 from pyphoton.conformance.problem import Problem, difference, largest, numeric_gradient
+from pyphoton.layers.noise import Noise
 from pyphoton.optimisers import SGD, Adam, Optimiser, clipped_together
 
 EXACT, CLOSE = 1e-12, 1e-6
@@ -277,10 +278,31 @@ def _recurrent_dropout(name: str, device: str) -> Iterator[Found]:
         yield Found(f"{depth} layers, off in evaluation", difference(module.run(problem.plan, problem.arrays)[0][..., 0], x), EXACT)
 
 
+def _noise(name: str, device: str) -> Iterator[Found]:
+    """Normal noise: mean, deviation, the gradient through it, off in evaluation, the same for the same seed."""
+    for multiply in (False, True):
+        text = f"noise{' that multiplies' if multiply else ''}"
+        problem = Problem(Case("noise", partial(Noise, 0.5, multiply), (floats(60, 80, low=1.0, high=2.0),)), "float64")
+        x, made = problem.arrays[0], problem.module(name, device)
+        (y,), (same,) = (m.run(problem.plan, problem.arrays, training=True) for m in (made, problem.module(name, device)))
+        numbers = (y / x - 1 if multiply else y - x) / 0.5
+        yield _yes(f"{text} off in evaluation", np.array_equal(made.run(problem.plan, problem.arrays)[0], x))
+        yield Found(f"{text} mean", abs(numbers.mean()), 5 / np.sqrt(x.size))
+        yield Found(f"{text} variance", abs(numbers.var() - 1), 5 * np.sqrt(2 / x.size))
+        yield Found(f"{text} beyond two deviations", abs((abs(numbers) > 2).mean() - 0.0455), 5 * np.sqrt(0.0455 / x.size))
+        yield _yes(f"{text} same seed, same numbers", np.array_equal(y, same))
+        yield _yes(f"{text} new numbers at each call", not np.array_equal(made.run(problem.plan, problem.arrays, training=True)[0], y))
+        total, arrays = problem.objective()
+        (loss, *_), _, (slope, *_) = made.session(SGD(), problem.state).gradient(total, arrays)
+        # where it multiplies, the loss is linear in the input; where it adds, the noise has no part in the slope
+        got, want = (np.sum(x * slope), np.asarray(loss)) if multiply else (slope, arrays[1])
+        yield Found(f"{text} gradient", difference(got, want), EXACT)
+
+
 SESSIONS: dict[str, Check] = {
     **{f"ten steps of {key}": _optimiser(key) for key in OPTIMISERS},
     "order": _order, "rates": _rates, "accumulated": _accumulated, "evaluation": _evaluation, "hook": _hook, "interrupt": _interrupt, "not finite": _not_finite,
     "frozen": _frozen, "gradient changes nothing": _gradient_changes_nothing, "resumed": _resumed, "in place": _in_place,
-    "dropout": _dropout, "recurrent dropout": _recurrent_dropout,
+    "dropout": _dropout, "noise": _noise, "recurrent dropout": _recurrent_dropout,
 }  # fmt: skip
 """What is checked of a session, by name."""

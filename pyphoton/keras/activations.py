@@ -94,7 +94,32 @@ def squareplus(x: Any, b: float = 4.0) -> Any:
     return (x + apply("sqrt", x * x + b)) * 0.5
 
 
-_OWN = (relu, leaky_relu, relu6, hard_sigmoid, hard_silu, gelu, exponential, mish, celu, log_sigmoid, tanh_shrink, hard_tanh, squareplus)
+def hard_shrink(x: Any, threshold: float = 0.5) -> Any:
+    """y = x where |x| > threshold, 0 elsewhere."""
+    return where(apply("abs", x) > threshold, x, 0.0)
+
+
+def soft_shrink(x: Any, threshold: float = 0.5) -> Any:
+    """y = sign(x) max(|x| - threshold, 0)."""
+    return apply("relu", x - threshold) - apply("relu", -x - threshold)
+
+
+def threshold(x: Any, threshold: float, default_value: float) -> Any:
+    """y = x where x > threshold, default_value elsewhere."""
+    return where(x > threshold, x, float(default_value))
+
+
+def sparse_plus(x: Any) -> Any:
+    """y = 0 for x <= -1, (x + 1)^2 / 4 for x < 1, x otherwise."""
+    return where(x >= 1.0, x, apply("square", apply("clip", x + 1.0, low=0.0, high=2.0)) * 0.25)
+
+
+def sparse_sigmoid(x: Any) -> Any:
+    """y = clip((x + 1) / 2, 0, 1)."""
+    return apply("clip", x * 0.5 + 0.5, low=0.0, high=1.0)
+
+
+_OWN = (relu, leaky_relu, relu6, hard_sigmoid, hard_silu, gelu, exponential, mish, celu, log_sigmoid, tanh_shrink, hard_tanh, squareplus, hard_shrink, soft_shrink, sparse_plus, sparse_sigmoid)
 NAMES: dict[str, Any] = {
     **{f.__name__: f for f in _OWN}, "linear": core.identity, "identity": core.identity, "sigmoid": sigmoid, "tanh": tanh, "softmax": softmax,
     "log_softmax": log_softmax, "softplus": softplus, "softsign": softsign, "elu": elu, "selu": selu, "silu": silu, "swish": silu,

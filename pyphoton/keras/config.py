@@ -11,7 +11,7 @@ _format = FORMATS[0]
 
 
 def image_data_format() -> str:
-    """ "channels_last", (batch, height, width, channels), unless it was set."""
+    """What was set, at first "channels_last": (batch, height, width, channels)."""
     return _format
 
 

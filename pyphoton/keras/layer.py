@@ -16,8 +16,11 @@ from pyphoton import constraints as limiting
 from pyphoton import graph, parameters, regularisers
 from pyphoton.errors import ArgumentError, near
 from pyphoton.initialisers import Given
+from pyphoton.keras.custom import Custom
 from pyphoton.keras.masks import passed_on
 from pyphoton.keras.named import arrays_by_name, check_objects, objects_by_name
+from pyphoton.keras.nodal import Nodal
+from pyphoton.keras.nodes import first_shape
 from pyphoton.layers import base
 from pyphoton.layers.base import Param
 from pyphoton.regularised import Regularised
@@ -26,7 +29,7 @@ from pyphoton.typing import Shape
 _counters: dict[str, Any] = {}
 
 
-COMMON = ("name", "trainable", "initial_weights", "regularizers", "constraints")
+COMMON = ("name", "trainable", "initial_weights", "regularizers", "constraints", "input_dim", "input_shape", "batch_input_shape")
 """The arguments that every layer takes."""
 
 
@@ -63,12 +66,13 @@ def _bound(owner: str, init: Callable[..., None], made: Any, args: tuple[Any, ..
     return found
 
 
-class Layer(Regularised):
+class Layer(Nodal, Custom, Regularised):
     """Base of this face's layers. Keyword arguments of every layer:
 
     name: a text; by default the class's name and a number ("dense1"). trainable: False leaves the parameters, and those of layers inside, as
     they are. initial_weights: arrays for the first parameters, a dictionary by name, or one array for the first. regularizers,
-    constraints: a list in the order of the parameters, or a dictionary by name. Errors: KeraFlowError.
+    constraints: a list in the order of the parameters, or a dictionary by name. input_dim, input_shape, batch_input_shape: of the first layer
+    of a Sequential, which then needs no Input. Errors: KeraFlowError.
     """
 
     in_files = False  # pyphoton's own files name its own layers; names of this face would stand in their way
@@ -91,12 +95,14 @@ class Layer(Regularised):
 
     def __init__(
         self, *, name: str | None = None, trainable: bool = True, initial_weights: Any = None, regularizers: Any = None, constraints: Any = None,
+        input_dim: Any = None, input_shape: Any = None, batch_input_shape: Any = None,
     ) -> None:  # fmt: skip
         if not isinstance(name, str | None):
             raise ArgumentError(type(self).__name__, "name: text, or None", repr(name))
         self.given_name, self.initial_weights, self.regularizers, self.constraints = name, initial_weights, regularizers, constraints
         for word, given, get in (("regularizers", regularizers, regularisers.get), ("constraints", constraints, limiting.get)):
             check_objects(f"{type(self).__name__} {word}", given, get)
+        self.begins_with = first_shape(type(self).__name__, input_dim, input_shape, batch_input_shape)
         kind = type(self).__name__.lower()
         number = _counters.setdefault(kind, itertools.count(1))
         self._name = name or f"{kind}{next(number)}"
@@ -144,13 +150,13 @@ class Layer(Regularised):
         """The regularizer of each parameter that has one."""
         where = f"{self.name} regularizers"
         given = objects_by_name(where, self.regularizers, list(params), aliases=self.short_names)
-        return {name: regularisers.get(what, where) for name, what in given.items()}
+        return {name: regularisers.get(what, where) for name, what in (given | self.own_rules("regularizer")).items()}
 
     def limits(self, params: Mapping[str, Param]) -> dict[str, Any]:
         """The constraint of each parameter that has one."""
         where = f"{self.name} constraints"
         given = objects_by_name(where, self.constraints, list(params), aliases=self.short_names)
-        return {name: limiting.get(what, where) for name, what in given.items()}
+        return {name: limiting.get(what, where) for name, what in (given | self.own_rules("constraint")).items()}
 
     def add_loss(self, value: Any) -> None:
         """Add one number, made of the layer's tensors or parameters, to the loss while training. Inside `forward` or `call`."""

@@ -28,6 +28,11 @@ def unequal(x: Any, value: float) -> Tensor:
     return apply("ne", x, value)  # type: ignore[no-any-return]
 
 
+def masked_where(x: Any, value: float | None) -> Any:
+    """An input (batch, steps) whose steps that hold `value` are left out: what Input(mask_value=) asks for. None leaves it as it is."""
+    return x if value is None else with_mask(x, unequal(x, value))
+
+
 def joined(masks: Sequence[Tensor | None]) -> Tensor | None:
     """The steps that count in each of several tensors that become one."""
     found: Tensor | None = None
@@ -48,7 +53,8 @@ def passed_on(layer: Any, inputs: Sequence[Any], result: Any) -> Any:
 def as_numbers(mask: Any, like: Tensor) -> Tensor:
     """1 and 0 for each step, (batch, steps, 1), in the floats of another tensor."""
     dtype = like.dtype if like.dtype.startswith("float") else "float32"
-    return mask.astype(dtype)[..., None]
+    numbers: Tensor = mask.astype(dtype)[..., None]
+    return numbers
 
 
 def mean_over_steps(x: Tensor, *, keepdims: bool = False) -> Tensor:
@@ -59,4 +65,6 @@ def mean_over_steps(x: Tensor, *, keepdims: bool = False) -> Tensor:
     m = as_numbers(mask, x)
     for _ in x.shape[3:]:
         m = m[..., None]
-    return (x * m).sum(axis=1, keepdims=keepdims) / apply("maximum", m.sum(axis=1, keepdims=keepdims), 1.0)
+    count = apply("maximum", m.sum(axis=1, keepdims=keepdims), 1.0)
+    found: Tensor = (x * m).sum(axis=1, keepdims=keepdims) / count
+    return found

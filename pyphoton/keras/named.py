@@ -34,7 +34,7 @@ def objects_by_name(
         if not single:
             raise KeraFlowError(where, "a dictionary or a list", repr(given), f"Write [{given!r}] or {{{names[0] if names else 'name'!r}: {given!r}}}.")
         given = [given]
-    return {name: value for name, value in _by_name(where, given, names, needs_all, aliases).items() if value is not None}
+    return {name: value for name, value in _by_name(where, given, names, needs_all, aliases).items()}
 
 
 def check_objects(where: str, given: Any, get: Callable[[Any, str], Any]) -> None:
@@ -67,6 +67,7 @@ def _by_name(where: str, given: Any, names: Sequence[str], needs_all: bool, alia
         if len(given) > len(names):
             raise KeraFlowError(where, f"at most {len(names)}: {', '.join(names)}", f"{len(given)}", "More inputs than expected.")
         found = dict(zip(names, given, strict=False))
+    found = {name: value for name, value in found.items() if value is not None}
     missing = [name for name in names if name not in found]
     if needs_all and missing:
         raise KeraFlowError(where, f"something for each of {', '.join(names)}", f"{len(found)}", f"Missing name: {', '.join(missing)}.")

@@ -62,13 +62,14 @@ class Tensor(Deferred):
     """A symbolic tensor (shape and dtype, the batch first; no numbers), or an eager one, which has or will have numbers.
 
     Python's operators, NumPy's functions and `pyphoton.keras.ops` give Tensors again. `eval()` gives the numbers of an eager one.
+    Whether it is `symbolic`, standing for numbers that only come with data, is known when it is made.
     """
 
-    __slots__ = ("made_by", "value")
+    __slots__ = ("made_by", "symbolic", "value")
 
-    def __init__(self, shape: Shape, dtype: str = "float32", *, made_by: Node | None = None, value: Any = None, name: str = "") -> None:
+    def __init__(self, shape: Shape, dtype: str = "float32", *, made_by: Node | None = None, value: Any = None, symbolic: bool = False, name: str = "") -> None:
         super().__init__(shape, dtype, None, name)
-        self.made_by, self.value = made_by, value
+        self.made_by, self.value, self.symbolic = made_by, value, symbolic
 
     def __repr__(self) -> str:
         named = f", name={self.name}" if self.name else ""
@@ -84,15 +85,6 @@ class Tensor(Deferred):
         owner = self.made_by.owner if self.made_by else None
         return None if isinstance(owner, Operation) else owner
 
-    @property
-    def symbolic(self) -> bool:
-        """Whether it stands for numbers that only come with data."""
-        return self.value is None and (self.made_by is None or not isinstance(self.made_by.owner, Operation) or any(t.symbolic for t in self.parents()))
-
-    def parents(self) -> list[Tensor]:
-        """The tensors that it is made of directly."""
-        return [] if self.made_by is None else tensors_in(self.made_by.inputs)
-
     def recorded(self, function: Any, inputs: tuple[Any, ...], attrs: Mapping[str, Any]) -> Any:
         """What a layer, a function or a primitive operation makes of the inputs."""
         from pyphoton.keras import recording
@@ -101,9 +93,25 @@ class Tensor(Deferred):
 
     def eval(self) -> Any:
         """The numbers as a NumPy array. Errors: KeraFlowError for a tensor that depends on an Input."""
-        from pyphoton.keras import eager
+        from pyphoton.keras.eager import eval_
 
-        return eager.eval_(self)
+        return eval_(self)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        return super().__array__() if self.symbolic else self.eval().astype(dtype or self.dtype)
+
+    def __float__(self) -> float:
+        return super().__float__() if self.symbolic else float(self.eval())
+
+    def __int__(self) -> int:
+        return int(super().__float__() if self.symbolic else self.eval())
+
+    def __bool__(self) -> bool:
+        return super().__bool__() if self.symbolic else bool(self.eval())
+
+    def traced(self) -> Any:
+        """The tensor in a running trace: a constant."""
+        return self.eval()
 
     def numpy(self) -> Any:
         """The numbers as a NumPy array. Errors: KeraFlowError for a tensor that depends on an Input."""

@@ -123,8 +123,11 @@ TURNING = {
     "backends/numpy/layers.py": "the reference moves axes of data, not of parameters",
     "ops.py": "the meaning of the operation transpose",
     "tensor.py": "the method and property of symbolic tensors",
+    "keras/ops.py": "the Keras face's function of that name",
     "data/moving.py": "data of the user with the samples last, as Julia keeps them, are turned on demand",
     "flux/matrix.py": "W @ x: a net's matrix (out, in) on the left of a batch",
+    "keras/layers/stock.py": "channels last, as today's Keras has them, around layers that have them first",
+    "keras/layers/keraflow_conv.py": "Keraflow's kernels (in, out, ...) become (out, in, ...)",
     "plots.py": "images are shown with their channels last",
     "initialisers.py": "an orthogonal matrix is drawn tall and laid on its side",
     "interop/keras_layers.py": "Keras's kernels of convolutions stand with their channels last",
@@ -172,12 +175,12 @@ def test_workout_is_no_god_class():
     assert len(inspect.getsource(pyphoton.Workout).splitlines()) <= MOST_WORKOUT_LINES
 
 
-SAID = {"workout.py": "interrupted after step", "backends/julia/runtime.py": "pyphoton: {text}", "backends/__init__.py": "RuntimeWarning", "backends/julia/probe.py": "json.dumps", "callbacks/console.py": "flush=True", "callbacks/tensorboard_meter.py": "RuntimeWarning", "flux/train.py": "accuracy(m, test)"}
+SAID = {"workout.py": "interrupted after step", "backends/julia/runtime.py": "pyphoton: {text}", "backends/__init__.py": "RuntimeWarning", "backends/julia/probe.py": "json.dumps", "callbacks/console.py": "flush=True", "callbacks/tensorboard_meter.py": "RuntimeWarning", "flux/train.py": "accuracy(m, test)", "keras/model.py": "{text}"}
 
 
 def test_nothing_prints_but_the_demo_and_what_people_wait_for():
     """A library is quiet: print stands in the commands, and once each where Ctrl-C is answered, Julia is waited for, an engine is passed over,
-    a ConsoleMeter was asked for, a TensorBoardMeter finds no tensorboard, and Flux's train_ got a test set, which is there to be shown."""
+    a ConsoleMeter was asked for, a TensorBoardMeter finds no tensorboard, Flux's train_ got a test set, which is there to be shown, and Keras's model.summary() was asked for."""
     found = [(f, n) for f, n in nodes(ast.Call) if ast.unparse(n.func) in ("print", "sys.stdout.write", "sys.stderr.write", "warnings.warn")]
     elsewhere = [(f, n) for f, n in found if not inside(f, "demo.py", "__main__.py", "doctor.py", "install.py")]
     assert places([(f, n) for f, n in elsewhere if SAID.get(f, "nothing") not in ast.unparse(n)]) == []

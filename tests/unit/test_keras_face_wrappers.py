@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 import pyphoton as pp
-from pyphoton.errors import KeraFlowError
+from pyphoton.keras.layers.cells import RNN, GRUCell, LSTMCell, SimpleRNNCell
 from pyphoton.keras.layers.masking import Masking
 from pyphoton.keras.layers.recurrent import GRU, LSTM, SimpleRNN
 from pyphoton.keras.layers.wrappers import Bidirectional, TimeDistributed
-from pyphoton.keras.masks import mask_of, mean_over_steps, unequal, with_mask
+from pyphoton.keras.masks import mask_of, masked_where, mean_over_steps, with_mask
 from pyphoton.tensor import Tensor
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning")
@@ -117,7 +117,7 @@ def test_a_masked_sequence_of_keraflow():
     """[[0, 1]] with mask_value 1: the output is that after step 0. All weights 1, activation linear."""
 
     def model(x):
-        x = with_mask(x, unequal(x, 1))
+        x = masked_where(x, 1)
         embedded = with_mask(x[..., None] + 1.0, mask_of(x))
         return rnn(embedded)
 
@@ -132,3 +132,55 @@ def test_the_mean_over_steps_leaves_masked_ones_out():
     x = np.array([[[1.0], [3.0], [0.0]], [[0.0], [0.0], [0.0]]], "float32")
     model = pp.Sequential(Masking(), mean_over_steps)
     np.testing.assert_allclose(model(x), [[2.0], [0.0]])
+
+
+@pytest.mark.parametrize("masked", [False, True], ids=["all steps", "masked"])
+@pytest.mark.parametrize("options", [{}, {"return_sequences": True, "return_state": True}], ids=["last", "state"])
+def test_stacked_cells_are_keras(options, masked):
+    """RNN of an LSTM cell, a GRU cell and a simple one on top of each other."""
+    k = keras()
+    ours = RNN([LSTMCell(4), GRUCell(3), SimpleRNNCell(2)], **options)
+    model = pp.Sequential(Masking(), ours) if masked else ours
+    x = GAPS if masked else X
+    model(x)
+    random = np.random.default_rng(3)
+    for p in model.parameters.values():
+        p.set_(random.normal(size=p.shape) / 2)
+    inputs = k.Input((5, 3))
+    cells = [k.layers.LSTMCell(4), k.layers.GRUCell(3), k.layers.SimpleRNNCell(2)]
+    theirs = k.Model(inputs, k.layers.RNN(cells, **options)(k.layers.Masking()(inputs) if masked else inputs))
+    theirs.set_weights([p.value for p in model.parameters.values()])
+    a, b = ([v] if not isinstance(v, list | tuple) else v for v in (model(x), theirs(x)))
+    b = [t for v in b for t in (v if isinstance(v, list | tuple) else [v])]
+    assert len(a) == len(b)
+    for found, wanted in zip(a, b, strict=True):
+        np.testing.assert_allclose(found, wanted.detach().numpy(), rtol=1e-5, atol=1e-6)
+
+
+class Leaky(pp.Layer):
+    """A cell of one's own: a running mean whose output is not its state."""
+
+    state_size = 3
+
+    def forward(self, x, states):
+        """(output, new states)."""
+        (h,) = states
+        h = 0.5 * h + 0.5 * x
+        return h * 2.0, (h,)
+
+
+def test_a_cell_of_ones_own():
+    """Output and state are told apart; the numbers are those of the loop."""
+    y, state = RNN(Leaky(), return_state=True)(X)
+    h = np.zeros((4, 3))
+    for t in range(5):
+        h = 0.5 * h + 0.5 * X[:, t]
+    np.testing.assert_allclose(state, h, rtol=1e-5)
+    np.testing.assert_allclose(y, 2 * h, rtol=1e-5)
+
+
+def test_one_step_of_a_cell():
+    """A cell by itself: (x, states) gives the output and the new states."""
+    cell = LSTMCell(2, kernel_initializer="ones", recurrent_initializer="ones", activation="linear", recurrent_activation="linear", unit_forget_bias=False)
+    y, h, c = cell(np.full((1, 1), 2.0, "float32"), np.full((1, 2), 1.0, "float32"), np.full((1, 2), 3.0, "float32"))
+    np.testing.assert_allclose((y, h, c), np.broadcast_to(np.array([112.0, 112.0, 28.0])[:, None, None], (3, 1, 2)))

@@ -20,7 +20,7 @@ class JuliaBackend:
         neg abs exp log sqrt square sin cos sign round tanh sigmoid relu softplus gelu swish selu elu leaky_relu clip softmax
         log_softmax add sub mul div pow mod maximum minimum eq ne lt le gt ge logical_and logical_or logical_not where matmul
         sum mean max min prod argmax reshape flatten transpose concat getitem cast one_hot cross_entropy
-        dense embedding dropout conv conv_transpose max_pool avg_pool adaptive_avg_pool adaptive_max_pool batch_norm layer_norm
+        dense embedding dropout noise conv conv_transpose max_pool avg_pool adaptive_avg_pool adaptive_max_pool batch_norm layer_norm
         rnn lstm gru parameter scan
         """.split()
     )

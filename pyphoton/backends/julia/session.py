@@ -47,7 +47,7 @@ class JuliaSession:
         held = tuple(map(bridge.dense, data.arrays))
         order = None if data.order is None else np.ascontiguousarray(data.order, dtype="int64")
         listed = None if rates is None else np.array([rates(k) for k in range(data.count)], dtype="float64")
-        listener = _Listener(hook) if hook is not None and every else None
+        listener = _Listener(_renewing(hook, rates, listed)) if hook is not None and every else None
         found = self.runtime.ask(
             "epoch", session=self.number, plan=self.module.plan(data.plan), arrays=bridge.described(held), samples=data.samples,
             order=None if order is None else order.ctypes.data, batch=data.batch_size, train=train, finite=finite,
@@ -100,6 +100,20 @@ class JuliaSession:
         """Go on from a state."""
         held = {name: bridge.dense(a) for name, a in state.items()}
         self.runtime.ask("load", session=self.number, arrays=[{"name": name, **bridge.describe(a)} for name, a in held.items()])
+
+
+def _renewing(hook: Hook, rates: Rates | None, listed: Any) -> Hook:
+    """The hook; what it makes of the learning rate holds from the next minibatch on, for Julia reads the list step by step."""
+    if rates is None:
+        return hook
+
+    def call(done: int, values: tuple[float, ...]) -> bool:
+        stop = hook(done, values)
+        if done < len(listed) and rates(done) != listed[done]:
+            listed[done:] = [rates(k) for k in range(done, len(listed))]
+        return stop
+
+    return call
 
 
 class _Listener:

@@ -50,6 +50,15 @@ def dropout(c: Call) -> Any:
     return c.x * (c.random.random(c.x.shape) >= rate) / (1 - rate)
 
 
+def noise(c: Call) -> Any:
+    """Normal numbers added, or 1 and normal numbers multiplied."""
+    std = c.attrs["std"]
+    if not c.training or std == 0:
+        return c.x
+    numbers = (std * c.random.normal(size=c.x.shape)).astype(c.x.dtype)
+    return c.x * (1 + numbers) if c.attrs["multiply"] else c.x + numbers
+
+
 def _pad(x: Any, pairs: Any, fill: float = 0.0) -> Any:
     return np.pad(x, [(0, 0), (0, 0), *map(tuple, pairs)], constant_values=fill)
 
@@ -203,7 +212,7 @@ def _recurrent(cell: Callable[..., State], states: int) -> Callable[[Call], Any]
 
 
 LAYERS: dict[str, Callable[[Call], Any]] = {
-    "dense": dense, "embedding": embedding, "dropout": dropout, "conv": conv, "conv_transpose": conv_transpose,
+    "dense": dense, "embedding": embedding, "dropout": dropout, "noise": noise, "conv": conv, "conv_transpose": conv_transpose,
     "max_pool": max_pool, "avg_pool": avg_pool, "adaptive_avg_pool": _adaptive(np.mean),
     "adaptive_max_pool": _adaptive(np.max), "batch_norm": batch_norm, "layer_norm": layer_norm,
     "rnn": _recurrent(_rnn_cell, 1), "lstm": _recurrent(_lstm_cell, 2), "gru": _recurrent(_gru_cell, 1),

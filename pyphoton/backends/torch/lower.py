@@ -192,6 +192,16 @@ def _dropout(a: Mapping[str, Any], p: Params, mode: Mode) -> Function:
     return lambda x: _drop(x, a["rate"], mode)
 
 
+def _noise(a: Mapping[str, Any], p: Params, mode: Mode) -> Function:
+    def noise(x: Tensor) -> Tensor:
+        if not mode.training or a["std"] == 0:
+            return x
+        numbers = torch.empty_like(x).normal_(0, a["std"], generator=mode.random)
+        return x * numbers.add_(1) if a["multiply"] else x + numbers
+
+    return noise
+
+
 def _around(x: Tensor, pairs: Any, fill: float) -> Tensor:
     return F.pad(x, [n for pair in reversed(pairs) for n in pair], value=fill)
 
@@ -295,7 +305,7 @@ def _recurrent(kind: str) -> Callable[..., Function]:
 
 
 LAYERS: dict[str, Callable[[Mapping[str, Any], Params, Mode], Function]] = {
-    "dense": _dense, "embedding": _embedding, "dropout": _dropout, "conv": _conv, "conv_transpose": _conv_transpose,
+    "dense": _dense, "embedding": _embedding, "dropout": _dropout, "noise": _noise, "conv": _conv, "conv_transpose": _conv_transpose,
     "max_pool": _max_pool, "avg_pool": _avg_pool, "adaptive_avg_pool": _adaptive("avg"),
     "adaptive_max_pool": _adaptive("max"), "batch_norm": _batch_norm, "layer_norm": _layer_norm,
     "rnn": _recurrent("rnn"), "lstm": _recurrent("lstm"), "gru": _recurrent("gru"),

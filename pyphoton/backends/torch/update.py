@@ -90,7 +90,7 @@ def _fused_adam(optimiser: Adam, module: Parameters) -> Update:
         step.fill_(slots.step)
         fused(
             weights, gradients, [s["mean"] for s in own], [s["square_mean"] for s in own], [],
-            [step] * len(weights), lr=slots.rate, beta1=o.beta1, beta2=o.beta2, weight_decay=o.weight_decay, eps=o.eps,
+            [step] * len(weights), lr=slots.rate, beta1=o.beta1, beta2=o.beta2, weight_decay=o.weight_decay, eps=o.eps_at(slots.step),
             amsgrad=False, maximize=False,
         )  # fmt: skip
 

@@ -9,6 +9,7 @@ from pyphoton import layers
 from pyphoton.errors import KeraFlowError
 from pyphoton.keras import activations
 from pyphoton.keras.config import checked_format
+from pyphoton.keras.layers.space import padded
 from pyphoton.keras.layers.stock import OLD_NAMES, Spatial, merged
 from pyphoton.layers import base
 
@@ -54,7 +55,7 @@ class Conv(Spatial):
         """The convolution on channels first."""
         kind = (layers.Conv1D, layers.Conv2D, layers.Conv3D)[self.rank - 1]
         return kind(
-            channels=self.filters, kernel_size=self.kernel_size, padding=self.padding, strides=self.strides, dilation=self.dilation_rate,
+            channels=self.filters, kernel_size=self.kernel_size, padding="valid" if self.padding == "causal" else self.padding, strides=self.strides, dilation=self.dilation_rate,
             groups=self.groups, use_bias=self.use_bias, initw=self.initw, initb=self.initb,
         )  # fmt: skip
 
@@ -71,8 +72,18 @@ _CONV_DOC = """A convolution over {axes} (cross-correlation: the kernel is not f
 
 
 class Conv1D(Conv):  # noqa: D101
-    __doc__ = _CONV_DOC.format(axes="length", rank=1)
+    __doc__ = (_CONV_DOC.format(axes="length", rank=1)) + """
+    padding="causal" puts dilation (k - 1) zeros in front: no output sees what comes after it.
+    """
     rank = 1
+    paddings = ("valid", "same", "causal")
+
+    def prepared(self, x: Any) -> Any:
+        """With zeros in front where padding is causal."""
+        if self.padding != "causal":
+            return x
+        (taps,), (spread,) = (base.per_axis(self, n, v, 1, 1) for n, v in (("kernel_size", self.kernel_size), ("dilation_rate", self.dilation_rate)))
+        return padded(x, [((taps - 1) * spread, 0)])
 
 
 class Conv2D(Conv):  # noqa: D101

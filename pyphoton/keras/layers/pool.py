@@ -97,3 +97,7 @@ AveragePooling1D, AveragePooling2D, AveragePooling3D = (_window(f"AveragePooling
 Pooling1D, Pooling2D, Pooling3D = (_window(f"Pooling{r}D", r, "", 'largest number (mode "max") or mean ("avg")', "Keraflow", KeraflowPool) for r in (1, 2, 3))
 GlobalMaxPooling1D, GlobalMaxPooling2D, GlobalMaxPooling3D = (_whole(f"GlobalMaxPooling{r}D", r, "max", "largest number") for r in (1, 2, 3))
 GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalAveragePooling3D = (_whole(f"GlobalAveragePooling{r}D", r, "avg", "mean") for r in (1, 2, 3))
+MaxPool1D, MaxPool2D, MaxPool3D = MaxPooling1D, MaxPooling2D, MaxPooling3D
+AvgPool1D, AvgPool2D, AvgPool3D = AveragePooling1D, AveragePooling2D, AveragePooling3D
+GlobalMaxPool1D, GlobalMaxPool2D, GlobalMaxPool3D = GlobalMaxPooling1D, GlobalMaxPooling2D, GlobalMaxPooling3D
+GlobalAvgPool1D, GlobalAvgPool2D, GlobalAvgPool3D = GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalAveragePooling3D

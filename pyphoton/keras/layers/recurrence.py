@@ -2,35 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import numpy as np
 
-from pyphoton import activations, graph, initialisers, parameters
-from pyphoton.arguments import is_integer
+from pyphoton import graph
 from pyphoton.errors import KeraFlowError, ShapeError
-from pyphoton.initialisers import Gates
 from pyphoton.keras.layer import Layer
 from pyphoton.keras.masks import as_numbers, mask_of, with_mask
 from pyphoton.keras.states import reset_states_
-from pyphoton.layers.base import Param
-from pyphoton.layers.core import Dropout
 from pyphoton.scopes import tracing, where
 from pyphoton.tensor import Tensor, apply
-from pyphoton.typing import Shape, show
-
-SPELLINGS = {
-    "output_dim": "units", "init": "kernel_initializer", "inner_init": "recurrent_initializer", "inner_activation": "recurrent_activation",
-    "bias": "use_bias", "dropout_W": "dropout", "dropout_U": "recurrent_dropout",
-}  # fmt: skip
-"""Keraflow's and Keras 1's names of arguments."""
+from pyphoton.typing import show
 
 
 class Scanned(Layer):
     """A layer that goes through a sequence step by step. A subclass says what one step does: `step`, `state_sizes`."""
 
-    options = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll")
+    options: ClassVar[tuple[str, ...]] = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll")
 
     def __init__(
         self, *, return_sequences: bool = False, return_state: bool = False, go_backwards: bool = False, stateful: bool = False, unroll: bool = False,
@@ -44,6 +35,11 @@ class Scanned(Layer):
     def state_sizes(self) -> tuple[int, ...]:
         """The width of each state; the first is the output's."""
         raise NotImplementedError
+
+    @property
+    def width(self) -> int:
+        """The output's."""
+        return self.state_sizes[0]
 
     def step(self, x: Any, states: Sequence[Any], held: Sequence[Any]) -> tuple[Any, Sequence[Any]]:
         """The output and the next states of one step."""
@@ -86,32 +82,39 @@ class Scanned(Layer):
             sequences.append(as_numbers(mask, x) * np.ones((1, 1, sizes[0]), "float32"))
         first = np.eye(1, steps or 1, dtype="float32").reshape(1, -1, 1)
         sequences += [s.reshape(-1, 1, size) * first for s, size in zip(states, sizes, strict=False)]
-        body = self._body(sequences, held, len(states), masked=mask is not None)
+        body, at = self._body(sequences, held, len(states), masked=mask is not None)
         starts: Any = [np.zeros(size, "float32") for size in sizes]
-        carried = self.stateful and not states
-        y = graph.scan(body, sequences, held, starts, steps, carried=carried, backwards=False)  # type: ignore[arg-type]
-        width = y.shape[-1]
-        if not self.return_state or width == sizes[0]:
-            return y, [y[:, -1]] if self.return_state else []
-        ends = np.cumsum((0, *sizes)).tolist()
+        y = graph.scan(body, sequences, held, starts, steps, carried=self.stateful and not states, backwards=False)  # type: ignore[arg-type]
+        if not self.return_state:
+            return y, []
+        widths = sizes if at is not None else (self.width, *sizes)
+        parts = list(pairwise(np.cumsum((0, *widths)).tolist()))
         last = y[:, -1]
-        return y[:, :, : sizes[0]], [last[:, a:b] for a, b in zip(ends, ends[1:], strict=False)]
+        states = [last[:, a:b] if len(parts) > 1 else last for a, b in parts]
+        a, b = parts[at or 0]
+        return y[:, :, a:b] if len(parts) > 1 else y, states if at is not None else states[1:]
 
-    def _body(self, sequences: Sequence[Tensor], held: Sequence[Tensor], given: int, *, masked: bool) -> graph.Graph:
-        """One step: what is masked repeats, given states are added to those of zero with which the first step begins."""
+    def _body(self, sequences: Sequence[Tensor], held: Sequence[Tensor], given: int, *, masked: bool) -> tuple[graph.Graph, int | None]:
+        """One step, and which of the states is its output: what is masked repeats, given states are added to the zeros of the first step.
+
+        With `return_state` its output is all states side by side, behind the output if that is none of them.
+        """
         now = [Tensor((None, *s.shape[2:]), s.dtype) for s in sequences]
         same = [Tensor(h.shape, h.dtype) for h in held]
         last = [Tensor((None, size), "float32") for size in self.state_sizes]
         states: list[Any] = [s + i for s, i in zip(last, now[len(now) - given :], strict=True)] if given else list(last)
-        output, new = self.step(now[0], states, same)
+        output, found = self.step(now[0], states, same)
+        new = list(found)
+        at = next((k for k, n in enumerate(new) if n is output), None)
         if masked:
-            m = now[1]
-            kept = [m[:, :1] * n + (1 - m[:, :1]) * s if n.shape[1] != m.shape[1] else m * n + (1 - m) * s for n, s in zip(new, states, strict=True)]
-            output = kept[0] if output is new[0] else m * output + (1 - m) * states[0]
-            new = kept
-        if self.return_state and not (len(new) == 1 and output is new[0]):
-            output = apply("concat", *new, axis=1)
-        return graph.graph_of((*now, *same, *last), (output, *new))
+            if at is None:
+                raise KeraFlowError(where(repr(self)), "a cell whose output is one of its states, where steps are masked", "another output")
+            new = [repeated(now[1], n, s) for n, s in zip(new, states, strict=True)]
+            output = new[at]
+        if self.return_state:
+            parts = new if at is not None else [output, *new]
+            output = apply("concat", *parts, axis=1) if len(parts) > 1 else parts[0]
+        return graph.graph_of((*now, *same, *last), (output, *new)), at
 
     def _check(self, x: Tensor, states: Sequence[Any]) -> None:
         if len(x.shape) != 3:
@@ -125,6 +128,13 @@ class Scanned(Layer):
                 raise ShapeError(where(repr(self)), f"an initial state (batch, {size})", show(state.shape))
 
 
+def repeated(m: Tensor, new: Tensor, old: Tensor) -> Tensor:
+    """The new value of a state where m is 1, the old one where it is 0."""
+    m = m if new.shape[1] == m.shape[1] else m[:, :1]
+    found: Tensor = m * new + (1 - m) * old
+    return found
+
+
 def _called(self: Scanned, *inputs: Any, initial_state: Any = None) -> Any:
     """The layer on a sequence, or on (sequence, state, ...); `initial_state`: a state, or a list of them. Errors: KeraFlowError."""
     if initial_state is not None:
@@ -136,88 +146,4 @@ def _called(self: Scanned, *inputs: Any, initial_state: Any = None) -> Any:
     return super(Scanned, self).__call__(*inputs)
 
 
-Scanned.__call__ = _called  # type: ignore[method-assign]
-
-
-class Equations(Layer):
-    """Parameters and options of the classical cells: kernel (features, gates units), recurrent_kernel (units, gates units), bias."""
-
-    gates: ClassVar[int] = 1
-    spellings = SPELLINGS
-    short_names: ClassVar[Mapping[str, str]] = {"W": "kernel", "U": "recurrent_kernel", "b": "bias"}
-
-    def configure(
-        self, units: Any, activation: Any, recurrent_activation: Any, use_bias: bool, inits: Mapping[str, Any], dropout: Any, recurrent_dropout: Any
-    ) -> None:
-        """Check and keep the options. Errors: KeraFlowError, UnknownName."""
-        if not is_integer(units) or units < 1:
-            raise KeraFlowError(self.name, "units: a whole number above 0", repr(units))
-        for name, rate in (("dropout", dropout), ("recurrent_dropout", recurrent_dropout)):
-            if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate < 1:
-                raise KeraFlowError(self.name, f"{name} from 0 to below 1", repr(rate))
-        self.units, self.use_bias, self.features = int(units), bool(use_bias), 0
-        self.activation = activations.get(activation, f"{self.name} activation=")
-        self.recurrent_activation = activations.get(recurrent_activation, f"{self.name} recurrent_activation=")
-        self.inits = {k: initialisers.get(v, f"{self.name} {k}_initializer=") for k, v in inits.items()}
-        self.dropout, self.recurrent_dropout = float(dropout), float(recurrent_dropout)
-        self.input_noise, self.state_noise = Dropout(self.dropout), Dropout(self.recurrent_dropout)
-
-    def children(self) -> dict[str, Any]:
-        """The two sources of noise."""
-        return {"input_noise": self.input_noise, "state_noise": self.state_noise}
-
-    def bias_shape(self) -> tuple[int, ...]:
-        """The bias's shape."""
-        return (self.gates * self.units,)
-
-    def bias_gates(self) -> tuple[Any, ...]:
-        """The initialiser of each gate's bias."""
-        return (self.inits["bias"],) * self.gates
-
-    def params(self, *inputs: Shape) -> Mapping[str, Param]:
-        """Kernel, recurrent kernel and bias, beginning with `initial_weights`."""
-        features, u, g = (inputs[0][-1] if inputs else self.features) or 0, self.units, self.gates
-        found = {
-            "kernel": Param((features, g * u), self.inits["kernel"], fans=(features, g * u)),
-            "recurrent_kernel": Param((u, g * u), self.inits["recurrent"], fans=(u, g * u)),
-        }
-        if self.use_bias:
-            found["bias"] = Param(self.bias_shape(), Gates(self.bias_gates()))
-        return self.with_initial(found)
-
-    def meet(self, x: Tensor) -> None:
-        """Learn the number of features. Errors: ShapeError when the parameters were built for another one."""
-        if x.shape[-1] is None:
-            raise ShapeError(where(repr(self)), "a known number of features", show(x.shape))
-        if self.features != x.shape[-1]:
-            parameters.check(self, (x.shape,))
-            self.features = x.shape[-1]
-
-    def own(self, name: str) -> Tensor:
-        """One of the parameters, in a trace."""
-        return graph.own_array(self, name)
-
-    def noise(self, x: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        """While training, what the features and the states of each sample are multiplied by, the same at every step."""
-        if not self.dropout and not self.recurrent_dropout:
-            return None, None
-        column = x[:, 0, :1] if len(x.shape) == 3 else x[:, :1]
-        above = column > 0
-        ones = (above | ~above).astype("float32")  # for each sample, whatever its numbers are
-
-        def drawn(noise: Dropout, width: int) -> Tensor | None:
-            return graph.call(noise, ones * np.ones((1, width), "float32")) if noise.rate else None
-
-        return drawn(self.input_noise, self.features), drawn(self.state_noise, self.units)
-
-
-class Recurrent(Equations, Scanned):
-    """A classical cell over a sequence."""
-
-    def before(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """The sequence with dropout; the noise of states."""
-        self.meet(x)
-        of_input, of_state = self.noise(x)
-        if of_input is not None:
-            x = x * of_input[:, None]
-        return x, [] if of_state is None else [of_state]
+Scanned.__call__ = _called  # type: ignore[method-assign, assignment]

@@ -5,99 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from pyphoton import activations, initialisers, parameters
-from pyphoton.keras.layers.recurrence import SPELLINGS, Equations, Recurrent
+from pyphoton import activations, parameters
+from pyphoton.keras.layers.equations import Equations, GRUEquations, LSTMEquations, SimpleRNNEquations
+from pyphoton.keras.layers.recurrence import Scanned
 from pyphoton.scopes import where_path
 from pyphoton.tensor import Node, Tensor
 from pyphoton.typing import Shape
 
 
-def _held(h: Any, held: Sequence[Any]) -> Any:
-    """The state as the products see it: with its noise, where there is any."""
-    return h * held[0] if held else h
+class Recurrent(Equations, Scanned):
+    """A classical cell over a sequence."""
+
+    options = (*Equations.options, *Scanned.options)
 
 
-class SimpleRNNEquations(Equations):
-    """h' = activation(x @ kernel + h @ recurrent_kernel + bias)"""
-
-    gates = 1
-
-    @property
-    def state_sizes(self) -> tuple[int, ...]:
-        """One state."""
-        return (self.units,)
-
-    def step(self, x: Any, states: Sequence[Any], held: Sequence[Any] = ()) -> tuple[Any, Sequence[Any]]:
-        """The new state is the output."""
-        z = x @ self.own("kernel") + _held(states[0], held) @ self.own("recurrent_kernel")
-        h = self.activation(z + self.own("bias") if self.use_bias else z)
-        return h, [h]
-
-
-class LSTMEquations(Equations):
-    """i, f, o = recurrent_activation(z), g = activation(z) with z = x @ kernel + h @ recurrent_kernel + bias in the order i, f, g, o."""
-
-    gates = 4
-    first_forget: Any = None
-
-    @property
-    def state_sizes(self) -> tuple[int, ...]:
-        """h and c."""
-        return (self.units, self.units)
-
-    def bias_gates(self) -> tuple[Any, ...]:
-        """The forget gate's apart."""
-        bias = self.inits["bias"]
-        return (bias, self.first_forget or bias, bias, bias)
-
-    def step(self, x: Any, states: Sequence[Any], held: Sequence[Any] = ()) -> tuple[Any, Sequence[Any]]:
-        """c' = f c + i g, h' = o activation(c')."""
-        h, c = states
-        z = x @ self.own("kernel") + _held(h, held) @ self.own("recurrent_kernel")
-        if self.use_bias:
-            z = z + self.own("bias")
-        i, f, g, o = (z[:, k * self.units : (k + 1) * self.units] for k in range(4))
-        gate = self.recurrent_activation
-        c = gate(f) * c + gate(i) * self.activation(g)
-        h = gate(o) * self.activation(c)
-        return h, [h, c]
-
-
-class GRUEquations(Equations):
-    """Gates z, r and the new value n; bias (2, 3 units) with reset_after, which has one for each product, else (3 units,)."""
-
-    gates = 3
-    reset_after = True
-
-    @property
-    def state_sizes(self) -> tuple[int, ...]:
-        """One state."""
-        return (self.units,)
-
-    def bias_shape(self) -> tuple[int, ...]:
-        """One row for each product that has a bias of its own."""
-        return (2, 3 * self.units) if self.reset_after else (3 * self.units,)
-
-    def step(self, x: Any, states: Sequence[Any], held: Sequence[Any] = ()) -> tuple[Any, Sequence[Any]]:
-        """h' = z h + (1 - z) n."""
-        u, h = self.units, states[0]
-        seen = _held(h, held)
-        a, recurrent = x @ self.own("kernel"), self.own("recurrent_kernel")
-        bias = self.own("bias") if self.use_bias else None
-        if bias is not None:
-            a = a + (bias[0] if self.reset_after else bias)
-        if self.reset_after:
-            b = seen @ recurrent
-            b = b if bias is None else b + bias[1]
-            gates = self.recurrent_activation(a[:, : 2 * u] + b[:, : 2 * u])
-            z, r = gates[:, :u], gates[:, u:]
-            n = self.activation(a[:, 2 * u :] + r * b[:, 2 * u :])
-        else:
-            gates = self.recurrent_activation(a[:, : 2 * u] + seen @ recurrent[:, : 2 * u])
-            z, r = gates[:, :u], gates[:, u:]
-            n = self.activation(a[:, 2 * u :] + (r * seen) @ recurrent[:, 2 * u :])
-        h = z * h + (1 - z) * n
-        return h, [h]
+    def before(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """The sequence with dropout; the noise of states."""
+        self.meet(x)
+        of_input, of_state = self.noise(x)
+        if of_input is not None:
+            x = x * of_input[:, None]
+        return x, [] if of_state is None else [of_state]
 
 
 class _Fused(Recurrent):
@@ -143,14 +71,6 @@ class SimpleRNN(SimpleRNNEquations, _Fused):
 
     core_kind = "rnn"
 
-    def __init__(
-        self, units: int, activation: Any = "tanh", use_bias: bool = True, kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal", bias_initializer: Any = "zeros", dropout: float = 0.0, recurrent_dropout: float = 0.0, **options: Any,
-    ) -> None:  # fmt: skip
-        super().__init__(**options)
-        inits = {"kernel": kernel_initializer, "recurrent": recurrent_initializer, "bias": bias_initializer}
-        self.configure(units, activation, None, use_bias, inits, dropout, recurrent_dropout)
-
     def fits(self) -> bool:
         """Whether the engines' step has these equations."""
         return self.activation in (activations.tanh, activations.relu)
@@ -169,17 +89,6 @@ class LSTM(LSTMEquations, _Fused):
 
     core_kind = "lstm"
 
-    def __init__(
-        self, units: int, activation: Any = "tanh", recurrent_activation: Any = "sigmoid", use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform", recurrent_initializer: Any = "orthogonal", bias_initializer: Any = "zeros",
-        unit_forget_bias: bool = True, forget_bias_init: Any = None, dropout: float = 0.0, recurrent_dropout: float = 0.0, **options: Any,
-    ) -> None:  # fmt: skip
-        super().__init__(**options)
-        inits = {"kernel": kernel_initializer, "recurrent": recurrent_initializer, "bias": bias_initializer}
-        self.configure(units, activation, recurrent_activation, use_bias, inits, dropout, recurrent_dropout)
-        forget = forget_bias_init if forget_bias_init is not None else "ones" if unit_forget_bias else None
-        self.first_forget = None if forget is None else initialisers.get(forget, f"{self.name} forget_bias_init=")
-
     def fits(self) -> bool:
         """Whether the engines' step has these equations."""
         return not self.return_state and self.activation is activations.tanh and self.recurrent_activation is activations.sigmoid
@@ -195,16 +104,3 @@ class GRU(GRUEquations, Recurrent):
     Options, input and output as for SimpleRNN.
     Parameters: kernel (features, 3 units), recurrent_kernel (units, 3 units), bias (2, 3 units), or (3 units,) without reset_after.
     """
-
-    def __init__(
-        self, units: int, activation: Any = "tanh", recurrent_activation: Any = "sigmoid", use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform", recurrent_initializer: Any = "orthogonal", bias_initializer: Any = "zeros",
-        dropout: float = 0.0, recurrent_dropout: float = 0.0, reset_after: bool = True, **options: Any,
-    ) -> None:  # fmt: skip
-        super().__init__(**options)
-        inits = {"kernel": kernel_initializer, "recurrent": recurrent_initializer, "bias": bias_initializer}
-        self.reset_after = bool(reset_after)
-        self.configure(units, activation, recurrent_activation, use_bias, inits, dropout, recurrent_dropout)
-
-
-__all__ = ["GRU", "LSTM", "SPELLINGS", "SimpleRNN"]

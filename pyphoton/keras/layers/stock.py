@@ -44,9 +44,15 @@ def merged(
 
 
 def penalise(regularizer: Any, y: Any) -> None:
-    """Add a regularizer's value of an output to the training loss."""
+    """Add a regularizer's value of an output, per sample of the minibatch (as Keras 3), to the training loss."""
     if regularizer is not None:
-        graph.add_loss(resolved(regularizer)(y))
+        graph.add_loss(per_sample(resolved(regularizer)(y), y))
+
+
+def per_sample(value: Any, y: Any) -> Any:
+    """A number divided by the length of the minibatch `y`."""
+    first = y[(slice(None), *[0] * (y.ndim - 1))]
+    return value / (first == first).astype(y.dtype).sum()
 
 
 def resolved(regularizer: Any) -> Any:
@@ -120,18 +126,22 @@ class Spatial(Standard):
     def trace(self, *inputs: Any) -> Any:
         """The step on channels first, then back, the activation, and the penalty of the output."""
         (x,) = inputs
-        self.check(x)
-        y = graph.apply_leaf(self, (channels_first(x, self.data_format),))
+        self.check_rank(x)
+        y = graph.apply_leaf(self, (self.prepared(channels_first(x, self.data_format)),))
         y = activated(self.activation, channels_back(self.trimmed(y), self.data_format))
         penalise(self.activity_regularizer, y)
         return y
 
-    def check(self, x: Any) -> None:
+    def check_rank(self, x: Any) -> None:
         """Errors: ShapeError unless the input has the right number of axes."""
         space = ("length", "height, width", "depth, height, width")[self.rank - 1]
         axes = f"(batch, {space}, channels)" if self.data_format == FORMATS[0] else f"(batch, channels, {space})"
         if x.ndim != self.rank + 2:
             raise ShapeError(where(repr(self)), f"an input of {self.rank + 2} axes {axes}", show(x.shape))
+
+    def prepared(self, x: Any) -> Any:
+        """What the step is given: of (batch, channels, ...)."""
+        return x
 
     def trimmed(self, y: Any) -> Any:
         """What is kept of the step's result."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from pyphoton import graph
 from pyphoton.errors import KeraFlowError, ShapeError
@@ -29,9 +29,9 @@ class TimeDistributed(Layer):
     supports_masking = True
 
     def __init__(self, layer: Any, **common: Any) -> None:
-        super().__init__(**common)
-        _need_layer(self.name, layer)
+        _need_layer("TimeDistributed", layer)
         self.layer = layer
+        super().__init__(**common)
 
     def children(self) -> dict[str, Any]:
         """The layer."""
@@ -63,21 +63,19 @@ class Bidirectional(Layer):
     steps; with return_state the states of the forward layer follow, then those of the backward one. Errors: KeraFlowError. Source: Keras.
     """
 
-    spellings: ClassVar[dict[str, str]] = {}
-
     def __init__(self, layer: Any, merge_mode: str | None = "concat", backward_layer: Any = None, **common: Any) -> None:
-        super().__init__(**common)
-        _need_layer(self.name, layer)
+        _need_layer("Bidirectional", layer)
         if merge_mode not in MERGES:
-            raise KeraFlowError(self.name, f"merge_mode {', '.join(map(repr, MERGES))}", repr(merge_mode))
+            raise KeraFlowError("Bidirectional", f"merge_mode {', '.join(map(repr, MERGES))}", repr(merge_mode))
         if not hasattr(layer, "go_backwards"):
-            raise KeraFlowError(self.name, "a recurrent layer", repr(layer))
+            raise KeraFlowError("Bidirectional", "a recurrent layer", repr(layer))
         self.merge_mode, self.forward_layer, self.backward_layer = merge_mode, layer, backward_layer or _turned(layer)
         for option in ("return_sequences", "return_state"):
             if getattr(self.backward_layer, option) != getattr(layer, option):
-                raise KeraFlowError(self.name, f"the same {option} in both directions", f"{layer!r} and {self.backward_layer!r}")
+                raise KeraFlowError("Bidirectional", f"the same {option} in both directions", f"{layer!r} and {self.backward_layer!r}")
         if self.backward_layer.go_backwards == layer.go_backwards:
-            raise KeraFlowError(self.name, "layers of opposite directions", f"go_backwards={layer.go_backwards} in both")
+            raise KeraFlowError("Bidirectional", "layers of opposite directions", f"go_backwards={layer.go_backwards} in both")
+        super().__init__(**common)
 
     def children(self) -> dict[str, Any]:
         """The layer of each direction."""

@@ -8,6 +8,7 @@ from typing import Any
 from pyphoton.arguments import is_integer
 from pyphoton.errors import KeraFlowError
 from pyphoton.keras.layer import Layer
+from pyphoton.keras.masks import masked_where
 from pyphoton.keras.symbolic import Node, Nodes, Tensor
 
 _numbers = itertools.count(1)
@@ -22,12 +23,17 @@ class InputLayer(Layer):
         if self.given_name is None:
             self._name = f"input{next(_numbers)}"
         node = Node(self, ())
-        node.outputs = (Tensor(self.batch_shape, dtype, made_by=node, name=self.name),)
+        node.outputs = (Tensor(self.batch_shape, dtype, made_by=node, symbolic=True, name=self.name),)
         self._nodes = Nodes([node])
 
+    @property
+    def tensor(self) -> Tensor:
+        """The tensor."""
+        return self._nodes[0].outputs[0]
+
     def forward(self, x: Any) -> Any:
-        """The input as it is."""
-        return x
+        """The input as it is; steps that hold `mask_value` are left out."""
+        return masked_where(x, self.mask_value)
 
 
 def Input(
@@ -53,4 +59,4 @@ def Input(
         raise KeraFlowError("Input", "mask_value with input of two axes (batch, steps)", f"{len(shape) + 1} axes")
     dtype = dtype if isinstance(dtype, str) else dtype.__name__
     layer = InputLayer((batch_size, *shape), dtype, mask_value, name=name)
-    return layer._nodes[0].outputs[0]
+    return layer.tensor

@@ -1,0 +1,7 @@
+"""Sequences of several lengths as one array."""
+
+from __future__ import annotations
+
+from pyphoton.keras.utils import pad_sequences
+
+__all__ = ["pad_sequences"]
