@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from pyphoton.arguments import is_integer, spelled
 from pyphoton.description import Description, description
 from pyphoton.errors import ArgumentError, UnknownName, near
 
@@ -85,13 +86,31 @@ class Scaled(Initialiser):
         return random.uniform(-limit, limit, shape) if self.uniform else random.normal(0, deviation, shape)
 
 
-@description
-class Orthogonal(Initialiser):
-    """Rows or columns orthonormal, times `scale`: (W.T @ W) = scale^2 I (Saxe et al. 2013)."""
+class Seeded(Initialiser):
+    """Base of those that may have a `seed` of their own: then every parameter of one shape begins with the same numbers."""
 
-    scale: float = 1.0
+    seed: int | None = None
 
     def draw(self, random: Random, shape: tuple[int, ...], fans: Fans) -> Any:
+        """What `numbers` gives with the seed's random numbers, or with those of the model."""
+        if self.seed is not None and (not is_integer(self.seed) or self.seed < 0):
+            raise ArgumentError(f"{type(self).__name__} seed=", "a whole number from 0, or None", repr(self.seed))
+        return self.numbers(random if self.seed is None else np.random.default_rng(self.seed), shape, fans)
+
+    def numbers(self, random: Random, shape: tuple[int, ...], fans: Fans) -> Any:
+        """An array of `shape`."""
+        raise NotImplementedError
+
+
+@spelled(gain="scale")
+@description
+class Orthogonal(Seeded):
+    """Rows or columns orthonormal, times `scale` (or `gain`): (W.T @ W) = scale^2 I (Saxe et al. 2013)."""
+
+    scale: float = 1.0
+    seed: int | None = None
+
+    def numbers(self, random: Random, shape: tuple[int, ...], fans: Fans) -> Any:
         """The orthogonal factor of a normal matrix."""
         rows, columns = shape[0], math.prod(shape[1:])
         q, r = np.linalg.qr(random.normal(size=(max(rows, columns), min(rows, columns))))
@@ -148,6 +167,20 @@ class Given(Initialiser):
         return {}
 
 
+@spelled(gain="scale")
+@description
+class Identity(Initialiser):
+    """The unit matrix times `scale` (or `gain`)."""
+
+    scale: float = 1.0
+
+    def draw(self, random: Random, shape: tuple[int, ...], fans: Fans) -> Any:
+        """A diagonal. Errors: ArgumentError for what is no square matrix."""
+        if len(shape) != 2 or shape[0] != shape[1]:
+            raise ArgumentError("Identity", "a square matrix", str(shape))
+        return self.scale * np.eye(shape[0])
+
+
 zeros, ones = Constant(0.0), Constant(1.0)
 xavier = glorot_uniform = Scaled()
 glorot_normal = Scaled(uniform=False)
@@ -158,17 +191,18 @@ gaussian, bilinear = Gaussian, Bilinear()
 NAMES: dict[str, Initialiser] = {
     "zeros": zeros, "zero": zeros, "ones": ones, "one": ones, "xavier": xavier, "glorot_uniform": xavier,
     "glorot_normal": glorot_normal, "he_uniform": he_uniform, "he_normal": he_normal, "lecun_uniform": lecun_uniform,
-    "lecun_normal": lecun_normal, "orthogonal": Orthogonal(), "uniform": Uniform(), "normal": Gaussian(std=0.05),
+    "lecun_normal": lecun_normal, "orthogonal": Orthogonal(), "identity": Identity(), "uniform": Uniform(), "normal": Gaussian(std=0.05),
     "gaussian": Gaussian(), "bilinear": bilinear,
 }  # fmt: skip
 
 
 def get(what: Any, owner: str = "init") -> Any:
-    """An initialiser by name, number, description, class or function `f(shape)` / `f(random, shape)`."""
+    """An initialiser by name, number, description, class or function `f(shape)` / `f(random, shape)`. Errors: UnknownName, ArgumentError."""
     if isinstance(what, str):
-        if what not in NAMES:
-            raise UnknownName(owner, "an initialiser", repr(what), near(what, NAMES))
-        return NAMES[what]
+        known = NAMES if what in NAMES else {**NAMES, **_seeded()}
+        if what not in known:
+            raise UnknownName(owner, "an initialiser", repr(what), near(what, known))
+        return known[what]
     if isinstance(what, bool | int | float):
         return Constant(float(what))
     if isinstance(what, type) and issubclass(what, Initialiser):
@@ -178,12 +212,25 @@ def get(what: Any, owner: str = "init") -> Any:
     raise ArgumentError(owner, "an initialiser, its name or a function of the shape", repr(what))
 
 
+def _seeded() -> dict[str, Initialiser]:
+    from pyphoton.seeded_initialisers import NAMES as more
+
+    return more
+
+
+def _called(init: Any, random: Random, shape: tuple[int, ...]) -> Any:
+    """f(shape) or f(random, shape); Keras's f(shape, dtype=None) and Keraflow's f(shape, name), which get None there."""
+    takes = [p for p in inspect.signature(init).parameters.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    if takes and takes[0].name == "shape":
+        return init(shape, *(None for p in takes[1:] if p.default is p.empty))
+    return init(random, shape) if len(takes) > 1 else init(shape)
+
+
 def draw(init: Any, random: Random, shape: tuple[int, ...], fans: Fans) -> Any:
     """Values from an initialiser or from a user's function. Errors: ArgumentError when the shape is wrong."""
     if isinstance(init, Initialiser):
         return init.draw(random, shape, fans)
-    takes_random = len(inspect.signature(init).parameters) > 1
-    values = np.asarray(init(random, shape) if takes_random else init(shape))
+    values = np.asarray(_called(init, random, shape))
     if values.shape != shape:
         raise ArgumentError(f"initialiser {getattr(init, '__name__', init)}", f"shape {shape}", str(values.shape))
     return values

@@ -16,6 +16,7 @@ from weakref import WeakKeyDictionary, WeakSet
 import numpy as np
 
 from pyphoton import config, graph, parameters
+from pyphoton import seeded_initialisers as _initialisers_in_files  # noqa: F401 (a saved layer may have one of them)
 from pyphoton.arguments import is_integer
 from pyphoton.backends import check_precision, check_supported, get_backend, wanted
 from pyphoton.backends.base import Limits, Module
