@@ -25,6 +25,15 @@ class Initialiser(Description):
         raise NotImplementedError
 
 
+def generator(owner: str, seed: int | None, random: Random) -> Random:
+    """The random numbers of an initialiser's own seed, so that every parameter of one shape begins alike; those of the model where it is None."""
+    if seed is None:
+        return random
+    if not is_integer(seed) or seed < 0:
+        raise ArgumentError(f"{owner} seed=", "a whole number from 0, or None", repr(seed))
+    return np.random.default_rng(seed)
+
+
 @description
 class Constant(Initialiser):
     """Every element is `value`."""
@@ -86,32 +95,17 @@ class Scaled(Initialiser):
         return random.uniform(-limit, limit, shape) if self.uniform else random.normal(0, deviation, shape)
 
 
-class Seeded(Initialiser):
-    """Base of those that may have a `seed` of their own: then every parameter of one shape begins with the same numbers."""
-
-    seed: int | None = None
-
-    def draw(self, random: Random, shape: tuple[int, ...], fans: Fans) -> Any:
-        """What `numbers` gives with the seed's random numbers, or with those of the model."""
-        if self.seed is not None and (not is_integer(self.seed) or self.seed < 0):
-            raise ArgumentError(f"{type(self).__name__} seed=", "a whole number from 0, or None", repr(self.seed))
-        return self.numbers(random if self.seed is None else np.random.default_rng(self.seed), shape, fans)
-
-    def numbers(self, random: Random, shape: tuple[int, ...], fans: Fans) -> Any:
-        """An array of `shape`."""
-        raise NotImplementedError
-
-
 @spelled(gain="scale")
 @description
-class Orthogonal(Seeded):
+class Orthogonal(Initialiser):
     """Rows or columns orthonormal, times `scale` (or `gain`): (W.T @ W) = scale^2 I (Saxe et al. 2013)."""
 
     scale: float = 1.0
     seed: int | None = None
 
-    def numbers(self, random: Random, shape: tuple[int, ...], fans: Fans) -> Any:
+    def draw(self, random: Random, shape: tuple[int, ...], fans: Fans) -> Any:
         """The orthogonal factor of a normal matrix."""
+        random = generator(type(self).__name__, self.seed, random)
         rows, columns = shape[0], math.prod(shape[1:])
         q, r = np.linalg.qr(random.normal(size=(max(rows, columns), min(rows, columns))))
         q = q * np.sign(np.diag(r))
@@ -167,20 +161,6 @@ class Given(Initialiser):
         return {}
 
 
-@spelled(gain="scale")
-@description
-class Identity(Initialiser):
-    """The unit matrix times `scale` (or `gain`)."""
-
-    scale: float = 1.0
-
-    def draw(self, random: Random, shape: tuple[int, ...], fans: Fans) -> Any:
-        """A diagonal. Errors: ArgumentError for what is no square matrix."""
-        if len(shape) != 2 or shape[0] != shape[1]:
-            raise ArgumentError("Identity", "a square matrix", str(shape))
-        return self.scale * np.eye(shape[0])
-
-
 zeros, ones = Constant(0.0), Constant(1.0)
 xavier = glorot_uniform = Scaled()
 glorot_normal = Scaled(uniform=False)
@@ -191,7 +171,7 @@ gaussian, bilinear = Gaussian, Bilinear()
 NAMES: dict[str, Initialiser] = {
     "zeros": zeros, "zero": zeros, "ones": ones, "one": ones, "xavier": xavier, "glorot_uniform": xavier,
     "glorot_normal": glorot_normal, "he_uniform": he_uniform, "he_normal": he_normal, "lecun_uniform": lecun_uniform,
-    "lecun_normal": lecun_normal, "orthogonal": Orthogonal(), "identity": Identity(), "uniform": Uniform(), "normal": Gaussian(std=0.05),
+    "lecun_normal": lecun_normal, "orthogonal": Orthogonal(), "uniform": Uniform(), "normal": Gaussian(std=0.05),
     "gaussian": Gaussian(), "bilinear": bilinear,
 }  # fmt: skip
 

@@ -11,9 +11,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from pyphoton.arguments import spelled
 from pyphoton.description import description
 from pyphoton.errors import ArgumentError, UnknownName, near
-from pyphoton.initialisers import Constant, Fans, Identity, Initialiser, Orthogonal, Random, Scaled, Seeded
+from pyphoton.initialisers import Constant, Fans, Initialiser, Orthogonal, Random, Scaled, generator
 
 NARROWER = 0.87962566103423978
 """The standard deviation of a normal distribution of deviation 1 that is cut off at -2 and 2."""
@@ -25,6 +26,34 @@ def truncated(random: Random, shape: tuple[int, ...], deviation: float) -> Any:
     while (beyond := abs(found) > 2).any():
         found[beyond] = random.normal(size=int(beyond.sum()))
     return found * deviation
+
+
+class Seeded(Initialiser):
+    """Base of those that may have a `seed` of their own: then every parameter of one shape begins with the same numbers."""
+
+    seed: int | None = None
+
+    def draw(self, random: Random, shape: tuple[int, ...], fans: Fans) -> Any:
+        """What `numbers` gives with the seed's random numbers, or with those of the model."""
+        return self.numbers(generator(type(self).__name__, self.seed, random), shape, fans)
+
+    def numbers(self, random: Random, shape: tuple[int, ...], fans: Fans) -> Any:
+        """An array of `shape`."""
+        raise NotImplementedError
+
+
+@spelled(gain="scale")
+@description
+class Identity(Initialiser):
+    """The unit matrix times `scale` (or `gain`)."""
+
+    scale: float = 1.0
+
+    def draw(self, random: Random, shape: tuple[int, ...], fans: Fans) -> Any:
+        """A diagonal. Errors: ArgumentError for what is no square matrix."""
+        if len(shape) != 2 or shape[0] != shape[1]:
+            raise ArgumentError("Identity", "a square matrix", str(shape))
+        return self.scale * np.eye(shape[0])
 
 
 @description
@@ -146,7 +175,7 @@ _CLASSES = (
     GlorotUniform, GlorotNormal, HeUniform, HeNormal, LecunUniform, LecunNormal,
 )  # fmt: skip
 NAMES: dict[str, Initialiser] = {
-    "constant": Constant(), "random_normal": RandomNormal(), "random_uniform": RandomUniform(),
+    "constant": Constant(), "identity": Identity(), "random_normal": RandomNormal(), "random_uniform": RandomUniform(),
     "truncated_normal": TruncatedNormal(), "variance_scaling": VarianceScaling(), **{c.__name__: c() for c in _CLASSES},
 }  # fmt: skip
 """Keras's names that are not among those of `initialisers.NAMES`."""

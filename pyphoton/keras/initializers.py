@@ -8,12 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 from pyphoton import initialisers
-from pyphoton.initialisers import Constant, Fans, Identity, Initialiser, Orthogonal, Random, get
+from pyphoton.initialisers import Constant, Fans, Initialiser, Orthogonal, Random, get
 from pyphoton.seeded_initialisers import (
     GlorotNormal,
     GlorotUniform,
     HeNormal,
     HeUniform,
+    Identity,
     LecunNormal,
     LecunUniform,
     Ones,

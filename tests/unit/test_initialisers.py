@@ -74,7 +74,7 @@ def test_variance(name):
     assert drawn.shape == (INPUTS, OUTPUTS)
     assert drawn.var() == pytest.approx(VARIANCES[name], rel=0.03, abs=1e-12)
     assert drawn.mean() == pytest.approx(1.0 if name in ("ones", "one", "Ones") else 0.0, abs=0.02 * max(VARIANCES[name], 1e-8) ** 0.5)
-    assert set(VARIANCES) >= NAMES.keys() - {"bilinear", "identity"}
+    assert set(VARIANCES) >= NAMES.keys() - {"bilinear"}
     if "uniform" in name.lower() or name == "xavier":
         limit = (3 * VARIANCES[name]) ** 0.5
         assert 0.999 * limit < np.abs(drawn).max() <= limit * (1 + 1e-6)
