@@ -18,7 +18,7 @@ _NAMES = {
     "keras.entry": ("Input", "InputLayer"),
     "keras.layer": ("Layer",),
     "keras.model": ("Model",),
-    "keras.nodes": ("config", "input", "input_shape", "inputs", "output", "output_shape", "outputs", "weights", "weights_"),
+    "keras.nodes": ("input", "input_shape", "inputs", "output", "output_shape", "outputs", "weights", "weights_"),
     "keras.ops": ("cast", "clip", "cos", "exp", "log", "mean", "prod", "sin", "sqrt", "square", "std", "transpose", "var"),
     "keras.sequential": ("Sequential",),
     "keras.symbolic": ("Tensor", "variable"),
