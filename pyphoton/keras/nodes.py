@@ -6,7 +6,8 @@ The free functions take any layer, one of pyphoton's own too.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -140,12 +141,14 @@ def layers(model: Any) -> list[Any]:
     return list(found)
 
 
-class Namespace(ModuleType):
-    """A module `layers` that may also be called, as `layers(model)`: `sys.modules[__name__].__class__ = Namespace` at its end."""
+def callable_module(name: str, function: Callable[..., Any]) -> None:
+    """Let a module be called as a function of the same name: today's Keras has modules `layers` and `config`, Keras.jl functions."""
 
-    def __call__(self, model: Any) -> list[Any]:
-        """The layers of a model in order."""
-        return layers(model)
+    class Called(ModuleType):
+        def __call__(self, *args: Any, **kwargs: Any) -> Any:
+            return function(*args, **kwargs)
+
+    sys.modules[name].__class__ = Called
 
 
 # ---- weights -----------------------------------------------------------------------------------------------------------

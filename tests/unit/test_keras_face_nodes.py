@@ -1,13 +1,17 @@
 """What a layer of the Keras face can be asked: its tensors, shapes, weights and configuration."""
 
+import sys
+import types
+
 import numpy as np
 import pytest
 
 import pyphoton as pp
 from pyphoton import keras
 from pyphoton.errors import KeraFlowError, ShapeError
-from pyphoton.keras import Input, Model, config, input_shape, output, output_shape, weights, weights_
+from pyphoton.keras import Input, Model, input_shape, output, output_shape, weights, weights_
 from pyphoton.keras.layer import Stock
+from pyphoton.keras.nodes import callable_module, config, layers
 
 
 class Dense(Stock):
@@ -138,6 +142,22 @@ def test_layers_by_name_and_number():
 def test_star_import_leaves_input_alone():
     """`input` is there by name only."""
     assert "input" not in keras.__all__ and "Input" in keras.__all__ and callable(keras.input)
+
+
+def test_a_module_that_is_called(monkeypatch):
+    """Today's module `layers` is Keras.jl's function of that name, too."""
+    module = types.ModuleType("some_layers")
+    monkeypatch.setitem(sys.modules, "some_layers", module)
+    callable_module("some_layers", layers)
+    x = Input(2)
+    assert module(Model(x, Dense(1)(x)))[1].units == 1
+
+
+def test_numbers_pass_over_given_names():
+    """An unnamed layer never gets the path of a named one."""
+    x = Input(2)
+    model = Model(x, Dense(1, name="dense_1")(Dense(3)(x)))
+    assert list(model.parameters) == ["dense_2.kernel", "dense_2.bias", "dense_1.kernel", "dense_1.bias"]
 
 
 def test_arrays_of_another_width():
