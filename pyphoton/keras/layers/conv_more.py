@@ -158,7 +158,7 @@ class SeparableConv(Spatial):
         """The two convolutions."""
         return {"depthwise": self.depthwise, "pointwise": self.pointwise}
 
-    def trace(self, *inputs: Any) -> Any:
+    def result(self, *inputs: Any) -> Any:
         """One after the other."""
         return self.pointwise(self.depthwise(*inputs))
 

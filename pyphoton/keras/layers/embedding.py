@@ -20,6 +20,7 @@ class Embedding(Standard):
     Errors: DataError for a number outside of the vocabulary. Source: Keras 3's Embedding.
     """
 
+    supports_masking: ClassVar[bool] = True
     spellings: ClassVar[Mapping[str, str]] = {
         "vocabulary_size": "input_dim", "init": "embeddings_initializer", "W_regularizer": "embeddings_regularizer",
         "W_constraint": "embeddings_constraint", "weights": "initial_weights",
@@ -41,9 +42,9 @@ class Embedding(Standard):
         """Embedding."""
         return layers.Embedding(self.input_dim, self.output_dim, self.init)
 
-    def trace(self, *inputs: Any) -> Any:
+    def result(self, *inputs: Any) -> Any:
         """The vectors, some of them dropped while training."""
-        y = super().trace(*inputs)
+        y = super().result(*inputs)
         if self.dropping is None:
             return y
         part = y[..., :1]

@@ -129,6 +129,8 @@ class Lambda(Layer):
 class ActivityRegularization(Layer):
     """The input itself; l1 sum(|x|) + l2 sum(x^2), per sample, is added to the training loss. Source: Keras 3's ActivityRegularization."""
 
+    supports_masking: ClassVar[bool] = True
+
     def __init__(self, l1: float = 0.0, l2: float = 0.0, **common: Any) -> None:
         super().__init__(**common)
         self.l1, self.l2 = float(l1), float(l2)
@@ -141,6 +143,8 @@ class ActivityRegularization(Layer):
 
 class Identity(Layer):
     """The input itself."""
+
+    supports_masking: ClassVar[bool] = True
 
     def forward(self, x: Any) -> Any:
         """The input."""
