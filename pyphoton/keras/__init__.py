@@ -14,6 +14,7 @@ from pyphoton.lazy import lazily
 
 _NAMES = {
     "errors": ("KeraFlowError",),
+    "keras.data_format": ("image_data_format", "set_image_data_format"),
     "keras.layer": ("Layer",),
     **_LAYERS,
 }  # fmt: skip

@@ -10,7 +10,7 @@ import numpy as np
 
 from pyphoton import functions, layers
 from pyphoton.keras import activations
-from pyphoton.keras.config import checked_format
+from pyphoton.keras.data_format import checked_format
 from pyphoton.keras.layers.conv import CONV_NAMES, Conv, Conv1D, Conv2D, checked_padding
 from pyphoton.keras.layers.owning import Owning
 from pyphoton.keras.layers.stock import (

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from pyphoton import functions, graph
 from pyphoton.errors import KeraFlowError, ShapeError
-from pyphoton.keras.config import FORMATS, checked_format
+from pyphoton.keras.data_format import FORMATS, checked_format
 from pyphoton.keras.layers.core import Dropout, checked_rate
 from pyphoton.keras.layers.stock import Standard, each_element
 from pyphoton.layers import base

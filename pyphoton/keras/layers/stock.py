@@ -9,7 +9,7 @@ from pyphoton import activations as core_activations
 from pyphoton import graph
 from pyphoton.errors import KeraFlowError, ShapeError
 from pyphoton.keras import activations
-from pyphoton.keras.config import FORMATS
+from pyphoton.keras.data_format import FORMATS
 from pyphoton.keras.layer import Stock
 from pyphoton.keras.named import objects_by_name
 from pyphoton.scopes import where
