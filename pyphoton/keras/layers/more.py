@@ -88,7 +88,7 @@ class Lambda(Layer):
             raise KeraFlowError("Lambda", "a function", repr(function))
         if output_shape is not None and not callable(output_shape) and not isinstance(output_shape, tuple | list):
             raise KeraFlowError("Lambda", "output_shape: a tuple without the batch, or a function of the input's shape", repr(output_shape))
-        self.function, self.shape, self.options = function, output_shape, dict(arguments or {})
+        self.function, self.shape, self.keywords = function, output_shape, dict(arguments or {})
 
     def children(self) -> dict[str, Any]:
         """The function's own layers."""
@@ -98,7 +98,7 @@ class Lambda(Layer):
         """The function's result."""
         wanted = self._wanted(inputs)
         try:
-            y = self.function(*inputs, **self.options)
+            y = self.function(*inputs, **self.keywords)
         except TraceError:
             if wanted is None:
                 raise
@@ -112,7 +112,7 @@ class Lambda(Layer):
         return y
 
     def _plain(self, *inputs: Any) -> Any:
-        return self.function(*inputs, **self.options)
+        return self.function(*inputs, **self.keywords)
 
     def _wanted(self, inputs: tuple[Any, ...]) -> Any:
         if self.shape is None:
