@@ -24,6 +24,7 @@ _NAMES = {
     "keras.entry": ("Input", "InputLayer"),
     "keras.help": ("doc",),
     "keras.history": ("History",),
+    "keras.data_format": ("image_data_format", "set_image_data_format"),
     "keras.layer": ("Layer",),
     "keras.model": ("Model",),
     "keras.nodes": ("input", "input_shape", "inputs", "output", "output_shape", "outputs", "weights", "weights_"),

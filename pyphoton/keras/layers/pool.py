@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from pyphoton import layers
 from pyphoton.errors import KeraFlowError, ShapeError
-from pyphoton.keras.config import checked_format
+from pyphoton.keras.data_format import checked_format
 from pyphoton.keras.layer import Layer
 from pyphoton.keras.layers.conv import checked_padding
 from pyphoton.keras.layers.stock import Spatial, channels_back, channels_first
