@@ -23,14 +23,14 @@ from pyphoton.backends.base import Limits, Module
 from pyphoton.converted import Converted, original
 from pyphoton.data.arrays import convert, samples
 from pyphoton.data.forms import Batch, members, names_of
-from pyphoton.errors import ArgumentError, ShapeError, TraceError, UnknownName, near
+from pyphoton.errors import ArgumentError, UnknownName, near
 from pyphoton.flux import layers as _named_in_files  # noqa: F401 (a saved model may have a Chain in it)
+from pyphoton.measured import measured
 from pyphoton.one_sample import is_one_sample
 from pyphoton.plan import Plan, owners, plan
 from pyphoton.regularised import Limit, limited, with_added
 from pyphoton.scopes import children
 from pyphoton.tensor import Tensor
-from pyphoton.typing import show
 
 _structure = 0
 _alive: weakref.WeakSet[Network] = weakref.WeakSet()
@@ -174,7 +174,7 @@ class Network:
         def train(*_: Any) -> tuple[Any, ...]:
             p = graph.call(self.model, x_argument)
             outputs = graph.only_tensors(p, "model")
-            values = [_scalar(f, p, y_argument, "loss" if i == 0 else "metric") for i, f in enumerate((loss, *metrics.values()))]
+            values = [measured(f, p, y_argument, "loss" if i == 0 else "metric") for i, f in enumerate((loss, *metrics.values()))]
             total = with_added(values[0], outputs) if added else values[0]
             changed.append(total is not values[0])
             return (total, *values[1:])
@@ -349,24 +349,6 @@ def _key(batch: Batch, loss: Any, metrics: Mapping[str, Any], word: str = "train
 def _met_in(signature: tuple[Any, ...], as_tuple: bool) -> Met:
     shapes, whole = zip(*signature, strict=True)
     return Met(tuple(tuple(map(int, s)) for s in shapes), whole, as_tuple)
-
-
-def _scalar(function: Any, p: Any, y: Any, word: str) -> Any:
-    """The loss or metric, traced; a function that cannot be traced becomes an opaque step of a Python engine."""
-    try:
-        value = graph.call(function, p, y)
-    except TraceError:
-        if hasattr(function, "kind"):
-            raise
-        flat, structure = graph.flattened((p, y))
-        value = graph.opaque(function, flat, structure, ())
-    if not isinstance(value, Tensor):
-        raise ShapeError(word, "one number", repr(value))
-    if value.shape != ():
-        if word == "loss":
-            raise ShapeError(word, "one number for the batch", show(value.shape), 'Reduce it: reduction="mean", or .mean().')
-        value = value.mean()
-    return value
 
 
 def _descendants(model: Any) -> dict[int, bool]:

@@ -76,12 +76,12 @@ class Model(Saved, Trainable, Layer):
         return Listed(self._outputs)
 
     @property
-    def input_names(self) -> list[str]:
+    def input_names(self) -> list[str]:  # type: ignore[override]
         """The names of the inputs."""
         return self._input_keys or [t.name for t in self._inputs] or ["input1"]
 
     @property
-    def output_names(self) -> list[str]:
+    def output_names(self) -> list[str]:  # type: ignore[override]
         """The names of the outputs: those of the layers that make them."""
         return self._output_keys or _unique([_name_of(t) for t in self._outputs]) or ["output1"]
 

@@ -6,9 +6,7 @@ The free functions take any layer, one of pyphoton's own too.
 from __future__ import annotations
 
 import inspect
-import sys
-from collections.abc import Callable, Sequence
-from types import ModuleType
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -139,16 +137,6 @@ def layers(model: Any) -> list[Any]:
     if found is None or not isinstance(found, list | tuple):
         raise KeraFlowError("layers", "a model", repr(model), f"layers(::{type(model).__name__}) not implemented.")
     return list(found)
-
-
-def callable_module(name: str, function: Callable[..., Any]) -> None:
-    """Let a module be called as a function of the same name: today's Keras has modules `layers` and `config`, Keras.jl functions."""
-
-    class Called(ModuleType):
-        def __call__(self, *args: Any, **kwargs: Any) -> Any:
-            return function(*args, **kwargs)
-
-    sys.modules[name].__class__ = Called
 
 
 # ---- weights -----------------------------------------------------------------------------------------------------------

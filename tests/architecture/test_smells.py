@@ -131,6 +131,7 @@ TURNING = {
     "plots.py": "images are shown with their channels last",
     "initialisers.py": "an orthogonal matrix is drawn tall and laid on its side",
     "interop/keras_layers.py": "Keras's kernels of convolutions stand with their channels last",
+    "interop/keras_table.py": "the same, for models that come from Keras and go there",
     "interop/torch_layout.py": "torch's dense and recurrent kernels stand (out, in)",
 }
 
@@ -175,12 +176,12 @@ def test_workout_is_no_god_class():
     assert len(inspect.getsource(pyphoton.Workout).splitlines()) <= MOST_WORKOUT_LINES
 
 
-SAID = {"workout.py": "interrupted after step", "backends/julia/runtime.py": "pyphoton: {text}", "backends/__init__.py": "RuntimeWarning", "backends/julia/probe.py": "json.dumps", "callbacks/console.py": "flush=True", "callbacks/tensorboard_meter.py": "RuntimeWarning", "flux/train.py": "accuracy(m, test)", "keras/model.py": "{text}"}
+SAID = {"workout.py": "interrupted after step", "backends/julia/runtime.py": "pyphoton: {text}", "backends/__init__.py": "RuntimeWarning", "backends/julia/probe.py": "json.dumps", "callbacks/console.py": "flush=True", "callbacks/tensorboard_meter.py": "RuntimeWarning", "flux/train.py": "accuracy(m, test)", "keras/model.py": "{text}", "keras/saving/weights.py": "has no parameters"}
 
 
 def test_nothing_prints_but_the_demo_and_what_people_wait_for():
     """A library is quiet: print stands in the commands, and once each where Ctrl-C is answered, Julia is waited for, an engine is passed over,
-    a ConsoleMeter was asked for, a TensorBoardMeter finds no tensorboard, Flux's train_ got a test set, which is there to be shown, and Keras's model.summary() was asked for."""
+    a ConsoleMeter was asked for, a TensorBoardMeter finds no tensorboard, Flux's train_ got a test set, which is there to be shown, Keras's model.summary() was asked for, and weights were to be written of a model without any."""
     found = [(f, n) for f, n in nodes(ast.Call) if ast.unparse(n.func) in ("print", "sys.stdout.write", "sys.stderr.write", "warnings.warn")]
     elsewhere = [(f, n) for f, n in found if not inside(f, "demo.py", "__main__.py", "doctor.py", "install.py")]
     assert places([(f, n) for f, n in elsewhere if SAID.get(f, "nothing") not in ast.unparse(n)]) == []

@@ -7,7 +7,20 @@ import pytest
 
 from pyphoton import Dense as CoreDense
 from pyphoton import FileError, KeraFlowError, relu
-from pyphoton.keras import Dense, Input, Layer, Model, Sequential, layers, load_model, model_from_json, model_from_yaml, models, serialize, unserialize
+from pyphoton.keras import (
+    Dense,
+    Input,
+    Layer,
+    Model,
+    Sequential,
+    layers,
+    load_model,
+    model_from_json,
+    model_from_yaml,
+    models,
+    serialize,
+    unserialize,
+)
 
 X = [np.random.default_rng(1).normal(size=(3, 4)).astype("float32") for _ in range(2)]
 

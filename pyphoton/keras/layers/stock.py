@@ -11,6 +11,7 @@ from pyphoton.errors import KeraFlowError, ShapeError
 from pyphoton.keras import activations
 from pyphoton.keras.data_format import FORMATS
 from pyphoton.keras.layer import Stock
+from pyphoton.keras.masks import passed_on
 from pyphoton.keras.named import objects_by_name
 from pyphoton.scopes import where
 from pyphoton.typing import show
@@ -74,7 +75,7 @@ class Standard(Stock):
         """The result, and the penalty of the output."""
         y = self.result(*inputs)
         penalise(self.activity_regularizer, y)
-        return y
+        return passed_on(self, inputs, y)
 
     def result(self, *inputs: Any) -> Any:
         """What the layer makes of its inputs: one step, and the activation."""
