@@ -1,7 +1,5 @@
 """What a layer of the Keras face can be asked: its tensors, shapes, weights and configuration."""
 
-import sys
-import types
 
 import numpy as np
 import pytest
@@ -11,7 +9,7 @@ from pyphoton import keras
 from pyphoton.errors import KeraFlowError, ShapeError
 from pyphoton.keras import Input, Model, input_shape, output, output_shape, weights, weights_
 from pyphoton.keras.layer import Stock
-from pyphoton.keras.nodes import callable_module, config, layers
+from pyphoton.keras.nodes import config
 
 
 class Dense(Stock):
@@ -144,13 +142,16 @@ def test_star_import_leaves_input_alone():
     assert "input" not in keras.__all__ and "Input" in keras.__all__ and callable(keras.input)
 
 
-def test_a_module_that_is_called(monkeypatch):
-    """Today's module `layers` is Keras.jl's function of that name, too."""
-    module = types.ModuleType("some_layers")
-    monkeypatch.setitem(sys.modules, "some_layers", module)
-    callable_module("some_layers", layers)
+def test_modules_that_are_functions():
+    """Today's modules `layers` and `config` are Keras.jl's functions of these names, too."""
+    from pyphoton.keras import config as settings
+    from pyphoton.keras import layers as module
+
     x = Input(2)
     assert module(Model(x, Dense(1)(x)))[1].units == 1
+    assert module.Dense(3).units == 3
+    assert settings(Dense(4))["units"] == 4
+    assert settings.image_data_format() == "channels_last"
 
 
 def test_numbers_pass_over_given_names():
