@@ -36,6 +36,9 @@ class _State:
     workout: Workout | None = None
     compiled: Compiled | None = None
 
+    def __deepcopy__(self, _: Any) -> None:
+        """A copy of a model is not compiled."""
+
 
 class Trainable:
     """A model that can be compiled and trained. It has `input_names` and `output_names`."""
