@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from pyphoton.errors import ArgumentError, near
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T", bound=type)
 
 
 def is_integer(value: Any) -> bool:
@@ -36,3 +37,22 @@ def checked(function: F, owner: str | None = None) -> F:
         return function(*args, **kwargs)
 
     return call  # type: ignore[return-value]
+
+
+def spelled(**names: str) -> Callable[[T], T]:
+    """A class whose constructor takes other spellings of its arguments, too."""
+
+    def decorate(cls: T) -> T:
+        init: Any = cls.__init__  # type: ignore[misc]
+
+        @functools.wraps(init)
+        def call(self: Any, *args: Any, **kwargs: Any) -> None:
+            twice = [k for k in kwargs if names.get(k, k) != k and names[k] in kwargs]
+            if twice:
+                raise ArgumentError(cls.__name__, "each argument once", f"{names[twice[0]]}= and {twice[0]}=")
+            init(self, *args, **{names.get(k, k): v for k, v in kwargs.items()})
+
+        cls.__init__ = call  # type: ignore[misc]
+        return cls
+
+    return decorate

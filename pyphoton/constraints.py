@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
-from typing import Any, TypeVar
+from typing import Any
 
-from pyphoton.arguments import is_integer
+from pyphoton.arguments import is_integer, spelled
 from pyphoton.description import Description, description
 from pyphoton.errors import ArgumentError
 from pyphoton.losses import EPSILON
 from pyphoton.regularisers import factor, found
 from pyphoton.tensor import apply
 
-T = TypeVar("T", bound=type)
 Axis = int | tuple[int, ...] | list[int]
 
 
@@ -25,25 +22,6 @@ class Constraint(Description):
     def __call__(self, p: Any) -> Any:
         """What the parameter becomes."""
         raise NotImplementedError
-
-
-def spelled(**names: str) -> Callable[[T], T]:
-    """A class whose constructor takes other spellings of its arguments, too."""
-
-    def decorate(cls: T) -> T:
-        init: Any = cls.__init__  # type: ignore[misc]
-
-        @wraps(init)
-        def call(self: Any, *args: Any, **kwargs: Any) -> None:
-            twice = [k for k in kwargs if names.get(k, k) != k and names[k] in kwargs]
-            if twice:
-                raise ArgumentError(cls.__name__, "each argument once", f"{names[twice[0]]}= and {twice[0]}=")
-            init(self, *args, **{names.get(k, k): v for k, v in kwargs.items()})
-
-        cls.__init__ = call  # type: ignore[misc]
-        return cls
-
-    return decorate
 
 
 def _axes(owner: Constraint, axis: Any) -> None:

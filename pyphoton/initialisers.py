@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from pyphoton.arguments import is_integer, spelled
 from pyphoton.description import Description, description
 from pyphoton.errors import ArgumentError, UnknownName, near
 
@@ -22,6 +23,15 @@ class Initialiser(Description):
     def draw(self, random: Random, shape: tuple[int, ...], fans: Fans) -> Any:
         """An array of `shape` (float64; cast later)."""
         raise NotImplementedError
+
+
+def generator(owner: str, seed: int | None, random: Random) -> Random:
+    """The random numbers of an initialiser's own seed, so that every parameter of one shape begins alike; those of the model where it is None."""
+    if seed is None:
+        return random
+    if not is_integer(seed) or seed < 0:
+        raise ArgumentError(f"{owner} seed=", "a whole number from 0, or None", repr(seed))
+    return np.random.default_rng(seed)
 
 
 @description
@@ -85,14 +95,17 @@ class Scaled(Initialiser):
         return random.uniform(-limit, limit, shape) if self.uniform else random.normal(0, deviation, shape)
 
 
+@spelled(gain="scale")
 @description
 class Orthogonal(Initialiser):
-    """Rows or columns orthonormal, times `scale`: (W.T @ W) = scale^2 I (Saxe et al. 2013)."""
+    """Rows or columns orthonormal, times `scale` (or `gain`): (W.T @ W) = scale^2 I (Saxe et al. 2013)."""
 
     scale: float = 1.0
+    seed: int | None = None
 
     def draw(self, random: Random, shape: tuple[int, ...], fans: Fans) -> Any:
         """The orthogonal factor of a normal matrix."""
+        random = generator(type(self).__name__, self.seed, random)
         rows, columns = shape[0], math.prod(shape[1:])
         q, r = np.linalg.qr(random.normal(size=(max(rows, columns), min(rows, columns))))
         q = q * np.sign(np.diag(r))
@@ -164,11 +177,12 @@ NAMES: dict[str, Initialiser] = {
 
 
 def get(what: Any, owner: str = "init") -> Any:
-    """An initialiser by name, number, description, class or function `f(shape)` / `f(random, shape)`."""
+    """An initialiser by name, number, description, class or function `f(shape)` / `f(random, shape)`. Errors: UnknownName, ArgumentError."""
     if isinstance(what, str):
-        if what not in NAMES:
-            raise UnknownName(owner, "an initialiser", repr(what), near(what, NAMES))
-        return NAMES[what]
+        known = NAMES if what in NAMES else {**NAMES, **_seeded()}
+        if what not in known:
+            raise UnknownName(owner, "an initialiser", repr(what), near(what, known))
+        return known[what]
     if isinstance(what, bool | int | float):
         return Constant(float(what))
     if isinstance(what, type) and issubclass(what, Initialiser):
@@ -178,12 +192,25 @@ def get(what: Any, owner: str = "init") -> Any:
     raise ArgumentError(owner, "an initialiser, its name or a function of the shape", repr(what))
 
 
+def _seeded() -> dict[str, Initialiser]:
+    from pyphoton.seeded_initialisers import NAMES as more
+
+    return more
+
+
+def _called(init: Any, random: Random, shape: tuple[int, ...]) -> Any:
+    """f(shape) or f(random, shape); Keras's f(shape, dtype=None) and Keraflow's f(shape, name), which get None there."""
+    takes = [p for p in inspect.signature(init).parameters.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    if takes and takes[0].name == "shape":
+        return init(shape, *(None for p in takes[1:] if p.default is p.empty))
+    return init(random, shape) if len(takes) > 1 else init(shape)
+
+
 def draw(init: Any, random: Random, shape: tuple[int, ...], fans: Fans) -> Any:
-    """Values from an initialiser or from a user's function, whose further arguments (`name=`, `dtype=`) have defaults. Errors: ArgumentError when the shape is wrong."""
+    """Values from an initialiser or from a user's function. Errors: ArgumentError when the shape is wrong."""
     if isinstance(init, Initialiser):
         return init.draw(random, shape, fans)
-    takes_random = sum(p.default is p.empty for p in inspect.signature(init).parameters.values()) > 1
-    values = np.asarray(init(random, shape) if takes_random else init(shape))
+    values = np.asarray(_called(init, random, shape))
     if values.shape != shape:
         raise ArgumentError(f"initialiser {getattr(init, '__name__', init)}", f"shape {shape}", str(values.shape))
     return values

@@ -11,25 +11,26 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from pyphoton import config, graph, parameters
+from pyphoton import seeded_initialisers as _initialisers_in_files  # noqa: F401 (a saved layer may have one of them)
 from pyphoton.arguments import is_integer
 from pyphoton.backends import check_precision, check_supported, get_backend, wanted
 from pyphoton.backends.base import Limits, Module
 from pyphoton.converted import Converted, original
 from pyphoton.data.arrays import convert, samples
 from pyphoton.data.forms import Batch, members, names_of
-from pyphoton.errors import ArgumentError, ShapeError, TraceError, UnknownName, near
+from pyphoton.errors import ArgumentError, UnknownName, near
 from pyphoton.flux import layers as _named_in_files  # noqa: F401 (a saved model may have a Chain in it)
+from pyphoton.measured import measured
 from pyphoton.one_sample import is_one_sample
 from pyphoton.plan import Plan, owners, plan
 from pyphoton.regularised import Limit, limited, with_added
 from pyphoton.scopes import children
 from pyphoton.tensor import Tensor
-from pyphoton.typing import show
 
 _structure = 0
 _alive: weakref.WeakSet[Network] = weakref.WeakSet()
@@ -84,7 +85,7 @@ class Network:
         self.parameters: dict[str, parameters.Parameter] = {}
         self._plans: dict[Any, Plan] = {}
         self._kept: dict[Any, Any] = {}
-        self._adding: WeakSet[Plan] = WeakSet()
+        self._adding: set[Any] = set()
         self._limits: dict[str, Limit] = {}
         self._restored: Mapping[str, Any] = {}
         self._module: Module | None = None
@@ -107,7 +108,7 @@ class Network:
 
     def forward_plan(self, x: tuple[Any, ...], x_tuple: bool) -> Plan:
         """The plan of the model for these inputs. Errors: ShapeError, TraceError, Unsupported."""
-        found = self._cached(("forward", x_tuple, _signature(x)), lambda: self._adopt(self._trace_forward(x, x_tuple)))
+        found = self._cached(("forward", x_tuple, _signature(x)), lambda: self._trace_forward(x, x_tuple))
         self._remember(x, x_tuple)
         return found
 
@@ -137,48 +138,50 @@ class Network:
     def measuring_plan(self, batch: Batch, loss: Any, metrics: Mapping[str, Any]) -> Plan:
         """The plan of the loss alone, without what training adds to it, and of the metrics."""
         found = self.training_plan(batch, loss, metrics)
-        return self._measured(batch, loss, metrics, added=False) if found in self._adding else found
+        return self._measured(batch, loss, metrics, added=False) if _key(batch, loss, metrics) in self._adding else found
 
     def _measured(self, batch: Batch, loss: Any, metrics: Mapping[str, Any], *, added: bool) -> Plan:
-        measured = (loss, *metrics.values())
-        word = "train" if added else "measure"
-        key = (word, batch.x_tuple, batch.y_tuple, _signature(batch.x), _signature(batch.y), tuple(map(id, measured)))
-        found = self._cached(key, lambda: self._plan_measured(batch, loss, metrics, added))
-        self._kept[key] = measured  # alive, so that no other object takes their identities
+        key = _key(batch, loss, metrics, "train" if added else "measure")
+
+        def make() -> graph.Graph:
+            traced, more = self._trace_training(batch, loss, metrics, added)
+            (self._adding.add if more else self._adding.discard)(key)
+            return traced
+
+        found = self._cached(key, make)
+        self._kept[key] = (loss, *metrics.values())  # alive, so that no other object takes their identities
         self._remember(batch.x, batch.x_tuple)
         return found
 
-    def _cached(self, key: Any, make: Callable[[], Plan]) -> Plan:
+    def _cached(self, key: Any, make: Callable[[], graph.Graph]) -> Plan:
         if self._structure != _structure:
             self._plans.clear()
             self._structure = _structure
         found = self._plans.get(key)
         if found is None:
-            found = self._plans[key] = make()
+            found = self._plans[key] = self._adopt(make())
         return found
 
     def _trace_forward(self, x: tuple[Any, ...], x_tuple: bool) -> graph.Graph:
         inputs = self._tensors(x)
         return graph.trace(self.model, inputs if x_tuple else inputs[0])
 
-    def _plan_measured(self, batch: Batch, loss: Any, metrics: Mapping[str, Any], added: bool) -> Plan:
+    def _trace_training(self, batch: Batch, loss: Any, metrics: Mapping[str, Any], added: bool) -> tuple[graph.Graph, bool]:
+        """The graph of loss and metrics, and whether anything was `added` to the loss."""
         x, y = self._tensors(batch.x), self._tensors(batch.y)
         x_argument, y_argument = x if batch.x_tuple else x[0], y if batch.y_tuple else y[0]
 
         def train(*_: Any) -> tuple[Any, ...]:
             p = graph.call(self.model, x_argument)
             outputs = graph.only_tensors(p, "model")
-            values = [_scalar(f, p, y_argument, "loss" if i == 0 else "metric") for i, f in enumerate((loss, *metrics.values()))]
+            values = [measured(f, p, y_argument, "loss" if i == 0 else "metric") for i, f in enumerate((loss, *metrics.values()))]
             total = with_added(values[0], outputs) if added else values[0]
             changed.append(total is not values[0])
             return (total, *values[1:])
 
         changed: list[bool] = []
         paths = {graph.root_path(self.model): self.model, "loss": loss, **metrics}
-        made = self._adopt(graph.trace(train, *x, *y, paths=paths))
-        if changed[-1]:
-            self._adding.add(made)
-        return made
+        return graph.trace(train, *x, *y, paths=paths), changed[-1]
 
     def _tensors(self, arrays: tuple[Any, ...]) -> tuple[Tensor, ...]:
         return tuple(Tensor((None, *map(int, a.shape[1:])), input_kind(a, self.dtype)) for a in arrays)
@@ -338,27 +341,14 @@ def _signature(arrays: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple((tuple(a.shape[1:]), _is_whole(a)) for a in arrays)
 
 
+def _key(batch: Batch, loss: Any, metrics: Mapping[str, Any], word: str = "train") -> tuple[Any, ...]:
+    """What a plan of loss and metrics is kept under."""
+    return (word, batch.x_tuple, batch.y_tuple, _signature(batch.x), _signature(batch.y), tuple(map(id, (loss, *metrics.values()))))
+
+
 def _met_in(signature: tuple[Any, ...], as_tuple: bool) -> Met:
     shapes, whole = zip(*signature, strict=True)
     return Met(tuple(tuple(map(int, s)) for s in shapes), whole, as_tuple)
-
-
-def _scalar(function: Any, p: Any, y: Any, word: str) -> Any:
-    """The loss or metric, traced; a function that cannot be traced becomes an opaque step of a Python engine."""
-    try:
-        value = graph.call(function, p, y)
-    except TraceError:
-        if hasattr(function, "kind"):
-            raise
-        flat, structure = graph.flattened((p, y))
-        value = graph.opaque(function, flat, structure, ())
-    if not isinstance(value, Tensor):
-        raise ShapeError(word, "one number", repr(value))
-    if value.shape != ():
-        if word == "loss":
-            raise ShapeError(word, "one number for the batch", show(value.shape), 'Reduce it: reduction="mean", or .mean().')
-        value = value.mean()
-    return value
 
 
 def _descendants(model: Any) -> dict[int, bool]:

@@ -42,6 +42,11 @@ function read_workout(path)
     haskey(described_, "class") || throw(PlanError("its optimiser is a Python class of somebody's own"))
     rule = read_optimiser(Dict{String,Any}("kind" => lowercase(text(described_, "class")), dict(described_, "args")...))
     session = Session(handle, rule, String[p::String for p in list(about, "frozen")])
+    for (path, p) in limits_in(about)
+        check_parameters(p, arrays)
+        haskey(arrays, path) || throw(PlanError("there is no parameter $path to be constrained"))
+        session.limits[path] = program(handle, add_program!(handle, p))
+    end
     state = grouped(stored, "state/")
     isempty(state) || load_session!(session, checked_state(state, handle, rule))
     w = Workout(handle, session, arrays, [], Xoshiro(seed), Float64[])
@@ -66,12 +71,25 @@ function check_format(about)
 end
 
 """A plan of the file, with numbers of values that are in it; nothing where Python has none."""
-function plan_in(about, name)
-    data = dict(about, "plans")[name]
+plan_in(about, name) = plan_of_file(dict(about, "plans")[name], name)
+
+function plan_of_file(data, name)
     data === nothing && return nothing
     plan = read_plan(json(data))
     check_plan(plan, name, plan.parameters)
     return plan
+end
+
+"""The plans of constraints, by the paths of parameters; a file without them has none."""
+function limits_in(about)
+    found = Dict{String,Plan}()
+    for (path, data) in get(() -> Dict{String,Any}(), dict(about, "plans"), "limits")::Dict{String,Any}
+        p = plan_of_file(data, path)
+        p === nothing && throw(PlanError("a constraint calls Python functions: only Python can open it"))
+        isempty(p.inputs) && length(p.outputs) == 1 || throw(PlanError("the constraint of $path is a plan without inputs and with one output"))
+        found[path] = p
+    end
+    return found
 end
 
 """Errors: PlanError unless all numbers of values, in the bodies of scans too, are the plan's own."""

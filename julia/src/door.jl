@@ -66,7 +66,7 @@ end
 function call_open_session(d)
     rule = read_optimiser(dict(d, "optimiser"))
     s = Session(module_of(d), rule, String[path::String for path in list(d, "frozen")])
-    for (path, number) in dict(d, "limits")
+    for (path, number) in get(() -> Dict{String,Any}(), d, "limits")::Dict{String,Any}
         s.limits[path] = program(s.owner, number::Int)
     end
     return keep!(s)

@@ -20,7 +20,8 @@ function rehearse(source::String, rule=Dict("kind" => "sgd"); samples=5)
         for training in (false, true)
             asked("run"; var"module"=number, plan=id, arrays, training)
         end
-        s = asked("open_session"; var"module"=number, optimiser=rule, frozen=String[])
+        limits = Dict{String,Any}(p.path => asked("add_plan"; var"module"=number, plan=unlimited(p, plan.T)) for p in first(plan.parameters, 1))
+        s = asked("open_session"; var"module"=number, optimiser=rule, frozen=String[], limits)
         for (train, sequence) in ((true, Int(UInt(pointer(order)))), (false, nothing))
             asked("epoch"; session=s, plan=id, arrays, samples, order=sequence, batch=2, train, every=0, hook=nothing, poll=nothing, interrupt=nothing, finite=false, rates=nothing)
         end
@@ -32,6 +33,12 @@ function rehearse(source::String, rule=Dict("kind" => "sgd"); samples=5)
         foreach(n -> asked("close"; number=n), (s, number))
     end
     return nothing
+end
+
+"""The plan of a constraint that leaves a parameter as it is."""
+function unlimited(p::PlanParameter, ::Type{T}) where {T}
+    s, words = Sketch(dtype_name(T)), rsplit(p.path, "."; limit=2)
+    return plan_text(s, step!(s, "parameter"; rank=length(p.shape), attrs=Dict("name" => words[2]), parameters=(words[2] => p.shape,), path=words[1]))
 end
 
 function rehearsal_array(i::PlanInput, ::Type{T}, samples) where {T}

@@ -13,7 +13,7 @@ from pyphoton.backends.base import Module
 from pyphoton.backends.numpy.run import NumpyModule
 from pyphoton.conformance.cases import Case, Numbers
 from pyphoton.data.arrays import convert
-from pyphoton.graph import call, root_path, trace
+from pyphoton.graph import call, own_array, root_path, trace
 from pyphoton.plan import Plan, plan
 from pyphoton.tensor import Tensor, apply
 
@@ -59,6 +59,12 @@ class Problem:
     def reference(self, made: Plan, arrays: Arrays, parameters: Parameters | None = None, *, training: bool = False) -> Arrays:
         """What the NumPy backend gives."""
         return NumpyModule(self.copies() if parameters is None else parameters, 1).run(made, arrays, training=training)
+
+    def limits(self, name: str, function: Callable[[Any], Any]) -> dict[str, Plan]:
+        """`function` as the constraint of the model's own parameter `name`."""
+        at, shapes = root_path(self.model), (self.case.inputs[0].shape,)
+        made = trace(lambda: function(own_array(self.model, name, shapes=shapes, path=at)))
+        return {f"{at}.{name}": plan(made, self.dtype)}
 
     @property
     def state(self) -> frozenset[str]:

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from pyphoton import layers as L
-from pyphoton.backends.base import Report, Stream, Whole
+from pyphoton.backends.base import NONE, Limits, Report, Stream, Whole
 from pyphoton.conformance.cases import CASES, OPTIMISERS, Case, floats
 from pyphoton.conformance.problem import Problem, difference, largest, numeric_gradient
 from pyphoton.layers.noise import Noise
 from pyphoton.optimisers import SGD, Adam, Optimiser, clipped_together
+from pyphoton.tensor import apply
 
 EXACT, CLOSE = 1e-12, 1e-6
 
@@ -44,9 +45,13 @@ class _Task:
         self.given = self.problem.copies()
         self.module = self.problem.module(name, device, self.given)
 
-    def session(self, optimiser: Optimiser, *frozen: str) -> Any:
+    def session(self, optimiser: Optimiser, *frozen: str, limits: Limits = NONE) -> Any:
         """A session that leaves the state and `frozen` alone."""
-        return self.module.session(optimiser, self.problem.state | set(frozen))
+        return self.module.session(optimiser, self.problem.state | set(frozen), limits)
+
+    def limit(self, function: Callable[[Any], Any]) -> Limits:
+        """`function` as the constraint of the first layer's kernel."""
+        return self.problem.limits("kernel", function)
 
     def batches(self, count: int = 4) -> Stream:
         """Minibatches of two samples, one after the other and round again."""
@@ -203,6 +208,33 @@ def _frozen(name: str, device: str) -> Iterator[Found]:
     yield _yes("frozen parameters have no gradient", set(session.gradient(task.plan, task.arrays)[1]) == {"dense.bias"})
 
 
+def _limits(name: str, device: str) -> Iterator[Found]:
+    """A constraint acts on the updated parameter after each update, and at no other time."""
+    task = _Task(name, device)
+    limits = task.limit(lambda p: p * 0.5 + apply("clip", p, low=0.0))
+    (path,) = limits
+    for text, accumulate, updates in (("each minibatch", 1, 4), ("gathered minibatches", 3, 2)):
+        for form, whole in (("a stream", False), ("a whole data set", True)):
+            task = _Task(name, device)
+            want = task.snapshot()[path]
+            data = task.whole(None) if whole else task.batches()
+            count = {4: 3, 2: 1}[updates] if whole else updates
+            session = task.session(SGD(0.0, accumulate=accumulate), limits=limits)
+            session.epoch(data, train=True)
+            for _ in range(count):
+                want = want * 0.5 + np.maximum(want, 0)
+            yield Found(f"constraint after {text} of {form}", difference(task.snapshot()[path], want), EXACT)
+            session.epoch(data, train=False)
+            session.gradient(task.plan, task.arrays)
+            yield Found(f"none in measuring, after {text} of {form}", difference(task.snapshot()[path], want), EXACT)
+    one, other = _Task(name, device), _Task(name, device)
+    one.session(SGD(0.1), limits=limits).epoch(one.batches(1), train=True)
+    other.session(SGD(0.1)).epoch(other.batches(1), train=True)
+    free = other.snapshot()
+    free[path] = free[path] * 0.5 + np.maximum(free[path], 0)
+    yield Found("of the updated values", largest(one.snapshot(), free), EXACT)
+
+
 def _gradient_changes_nothing(name: str, device: str) -> Iterator[Found]:
     """Asking for a gradient moves neither parameters nor running state nor random numbers."""
     for case in (CASES["batch-norm"], _DROPPING):
@@ -302,7 +334,7 @@ def _noise(name: str, device: str) -> Iterator[Found]:
 SESSIONS: dict[str, Check] = {
     **{f"ten steps of {key}": _optimiser(key) for key in OPTIMISERS},
     "order": _order, "rates": _rates, "accumulated": _accumulated, "evaluation": _evaluation, "hook": _hook, "interrupt": _interrupt, "not finite": _not_finite,
-    "frozen": _frozen, "gradient changes nothing": _gradient_changes_nothing, "resumed": _resumed, "in place": _in_place,
+    "frozen": _frozen, "limits": _limits, "gradient changes nothing": _gradient_changes_nothing, "resumed": _resumed, "in place": _in_place,
     "dropout": _dropout, "noise": _noise, "recurrent dropout": _recurrent_dropout,
 }  # fmt: skip
 """What is checked of a session, by name."""

@@ -24,9 +24,10 @@ _NAMES = {
     "keras.entry": ("Input", "InputLayer"),
     "keras.help": ("doc",),
     "keras.history": ("History",),
+    "keras.data_format": ("image_data_format", "set_image_data_format"),
     "keras.layer": ("Layer",),
     "keras.model": ("Model",),
-    "keras.nodes": ("config", "input", "input_shape", "inputs", "output", "output_shape", "outputs", "weights", "weights_"),
+    "keras.nodes": ("input", "input_shape", "inputs", "output", "output_shape", "outputs", "weights", "weights_"),
     "keras.objectives": ("metric", "objective"),
     "keras.ops": ("cast", "clip", "cos", "exp", "log", "mean", "prod", "sin", "sqrt", "square", "std", "transpose", "var"),
     "keras.saving.files": ("load_model", "model_from_json", "model_from_yaml", "save_model"),
@@ -41,10 +42,10 @@ _NAMES = {
 _names, _named, __dir__ = lazily(__name__, _NAMES)
 __all__ = [name for name in _names if name != "input"]  # `import *` leaves Python's own input alone
 MODULES = frozenset({
-    "activations", "callbacks", "constraints", "initializers", "layers", "losses", "metrics", "models", "objectives", "ops", "optimizers",
+    "activations", "callbacks", "config", "constraints", "initializers", "layers", "losses", "metrics", "models", "objectives", "ops", "optimizers",
     "preprocessing", "regularizers", "saving", "utils",
 })  # fmt: skip
-"""Modules of today's Keras, loaded when they are first used. `config` is the function; its module is imported by its whole name."""
+"""Modules of today's Keras, loaded when they are first used; `layers` and `config` are Keras.jl's functions, too."""
 
 
 def __getattr__(name: str) -> Any:

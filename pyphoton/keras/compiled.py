@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from pyphoton.errors import KeraFlowError
@@ -92,18 +93,23 @@ class Compiled:
         return found
 
     def named(self, row: Mapping[str, float]) -> dict[str, float]:
-        """The means of an epoch, or the numbers of a minibatch, by the names that the history shows; `val_` ones behind."""
+        """The means of an epoch, or the numbers of a minibatch, by the names that the history shows; `val_` ones behind.
+
+        Of several outputs the losses come first and then the metrics by the alphabet, as in today's Keras.
+        """
         found: dict[str, float] = {}
+        measured = [(label, metric, weighted) for label, (_, metric, weighted) in zip(self.names, self.metrics, strict=True)]
+        several = len(self.outputs) > 1
         for prefix in ("", "val_"):
             if f"{prefix}loss" in row:
                 found[f"{prefix}loss"] = row[f"{prefix}loss"]
-            for label, (_, metric, weighted) in zip(self.names, self.metrics, strict=True):
+            for output in self.losses if several else ():
+                if f"{prefix}{output}_loss" in row:
+                    found[f"{prefix}{output}_loss"] = row[f"{prefix}{output}_loss"]
+            for label, metric, weighted in sorted(measured, key=itemgetter(0)) if several else measured:
                 given = {k: row[n] for k in metric.keys(weighted) if (n := f"{prefix}{label}/{k}" if k else f"{prefix}{label}") in row}
                 if given:
                     found[f"{prefix}{label}"] = metric.result_of(given)
-            for output in self.losses if len(self.outputs) > 1 else ():
-                if f"{prefix}{output}_loss" in row:
-                    found[f"{prefix}{output}_loss"] = row[f"{prefix}{output}_loss"]
         return found
 
 

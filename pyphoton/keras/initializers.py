@@ -1,6 +1,6 @@
-"""First values of parameters by the names and arguments of today's `keras.initializers`.
+"""What parameters begin with, under Keras's names: `Dense(2, kernel_initializer=HeNormal(seed=1))`, or the name "he_normal".
 
-Numbers are drawn from the model's seed (`pyphoton.seed_`) and the parameter's path. So `seed=` is taken, and changes nothing.
+A subclass of `Initializer` defines `__call__(shape, dtype=None)`, as in Keras.
 """
 
 from __future__ import annotations
@@ -8,78 +8,44 @@ from __future__ import annotations
 from typing import Any
 
 from pyphoton import initialisers
-from pyphoton.errors import ArgumentError
-from pyphoton.initialisers import Constant, Gaussian, Initialiser, Scaled, Uniform, get
-
-Initializer = Initialiser
-
-
-def Zeros() -> Initialiser:
-    """Every element is 0."""
-    return initialisers.zeros
-
-
-def Ones() -> Initialiser:
-    """Every element is 1."""
-    return initialisers.ones
-
-
-def RandomNormal(mean: float = 0.0, stddev: float = 0.05, seed: Any = None) -> Initialiser:
-    """Normal numbers of this mean and standard deviation."""
-    return Gaussian(mean, stddev)
+from pyphoton.initialisers import Constant, Fans, Initialiser, Orthogonal, Random, get
+from pyphoton.seeded_initialisers import (
+    GlorotNormal,
+    GlorotUniform,
+    HeNormal,
+    HeUniform,
+    Identity,
+    LecunNormal,
+    LecunUniform,
+    Ones,
+    RandomNormal,
+    RandomUniform,
+    TruncatedNormal,
+    VarianceScaling,
+    Zeros,
+)
 
 
-def RandomUniform(minval: float = -0.05, maxval: float = 0.05, seed: Any = None) -> Initialiser:
-    """Uniform numbers from -maxval up to maxval. Errors: ArgumentError unless minval is -maxval."""
-    if minval != -maxval:
-        raise ArgumentError("RandomUniform", f"minval={-maxval}, as far from 0 as maxval", repr(minval), "Write a function of the shape instead.")
-    return Uniform(maxval)
+class Initializer(Initialiser):
+    """Base of initialisers of one's own: `__call__(shape, dtype=None)` gives the first values of a parameter."""
+
+    def __call__(self, shape: Any, dtype: Any = None) -> Any:
+        """The first values."""
+        raise NotImplementedError
+
+    def draw(self, random: Random, shape: tuple[int, ...], fans: Fans) -> Any:
+        """The first values. Errors: ArgumentError for another shape."""
+        return initialisers.draw(self.__call__, random, shape, fans)
 
 
-def VarianceScaling(scale: float = 1.0, mode: str = "fan_in", distribution: str = "normal", seed: Any = None) -> Initialiser:
-    """Numbers of variance scale / fan; mode is "fan_in", "fan_out" or "fan_avg", distribution "normal" or "uniform". Errors: ArgumentError."""
-    fans = {"fan_in": "in", "fan_out": "out", "fan_avg": "mean"}
-    if mode not in fans or distribution not in ("normal", "untruncated_normal", "uniform"):
-        raise ArgumentError("VarianceScaling", f"mode of {', '.join(fans)}, distribution normal or uniform", f"{mode!r}, {distribution!r}")
-    return Scaled(scale, fans[mode], uniform=distribution == "uniform")
-
-
-def GlorotUniform(seed: Any = None) -> Initialiser:
-    """Uniform within sqrt(6 / (fan in + fan out)) (Glorot and Bengio 2010)."""
-    return initialisers.glorot_uniform
-
-
-def GlorotNormal(seed: Any = None) -> Initialiser:
-    """Normal with deviation sqrt(2 / (fan in + fan out)) (Glorot and Bengio 2010)."""
-    return initialisers.glorot_normal
-
-
-def HeUniform(seed: Any = None) -> Initialiser:
-    """Uniform within sqrt(6 / fan in) (He et al. 2015)."""
-    return initialisers.he_uniform
-
-
-def HeNormal(seed: Any = None) -> Initialiser:
-    """Normal with deviation sqrt(2 / fan in) (He et al. 2015)."""
-    return initialisers.he_normal
-
-
-def LecunUniform(seed: Any = None) -> Initialiser:
-    """Uniform within sqrt(3 / fan in) (LeCun et al. 1998)."""
-    return initialisers.lecun_uniform
-
-
-def LecunNormal(seed: Any = None) -> Initialiser:
-    """Normal with deviation sqrt(1 / fan in) (LeCun et al. 1998)."""
-    return initialisers.lecun_normal
-
-
-def Orthogonal(gain: float = 1.0, seed: Any = None) -> Initialiser:
-    """Rows or columns orthonormal, times gain (Saxe et al. 2013)."""
-    return initialisers.Orthogonal(gain)
-
+constant, identity, orthogonal, ones, zeros = Constant, Identity, Orthogonal, Ones, Zeros
+glorot_normal, glorot_uniform, he_normal, he_uniform = GlorotNormal, GlorotUniform, HeNormal, HeUniform
+lecun_normal, lecun_uniform, variance_scaling = LecunNormal, LecunUniform, VarianceScaling
+random_normal, random_uniform, truncated_normal = RandomNormal, RandomUniform, TruncatedNormal
 
 __all__ = [
-    "Constant", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "Initializer", "LecunNormal", "LecunUniform", "Ones", "Orthogonal",
-    "RandomNormal", "RandomUniform", "VarianceScaling", "Zeros", "get",
+    "Constant", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "Identity", "Initializer", "LecunNormal", "LecunUniform",
+    "Ones", "Orthogonal", "RandomNormal", "RandomUniform", "TruncatedNormal", "VarianceScaling", "Zeros", "constant", "get",
+    "glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "identity", "lecun_normal", "lecun_uniform", "ones", "orthogonal",
+    "random_normal", "random_uniform", "truncated_normal", "variance_scaling", "zeros",
 ]  # fmt: skip

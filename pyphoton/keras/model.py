@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
@@ -30,15 +31,15 @@ def named(layers: Sequence[Any]) -> dict[str, Any]:
     each = list({id(m): m for m in layers}.values())
     own = [getattr(m, "given_name", getattr(m, "name", None)) for m in each]
     found: dict[str, Any] = {}
-    counts: dict[str, int] = {}
+    counts: dict[str, Any] = {}
     for layer, name in zip(each, own, strict=True):
         if name in found:
             raise KeraFlowError("Model", "a name for each layer", f"{name!r} for two", f"Call one of them differently: {found[name]!r}, {layer!r}.")
-        kind = (type(layer) if hasattr(layer, "kind") else layer).__name__.lower()
-        kind = kind if kind.isidentifier() else "function"
-        while not name or (name in own and name is not getattr(layer, "name", None)):
-            counts[kind] = counts.get(kind, 0) + 1
-            name = f"{kind}_{counts[kind]}"
+        if not name:
+            kind = (type(layer) if hasattr(layer, "kind") else layer).__name__.lower()
+            kind = kind if kind.isidentifier() else "function"
+            numbers = counts.setdefault(kind, itertools.count(1))
+            name = next(n for n in (f"{kind}_{i}" for i in numbers) if n not in own)
         found[name] = layer
     return found
 
@@ -75,12 +76,12 @@ class Model(Saved, Trainable, Layer):
         return Listed(self._outputs)
 
     @property
-    def input_names(self) -> list[str]:
+    def input_names(self) -> list[str]:  # type: ignore[override]
         """The names of the inputs."""
         return self._input_keys or [t.name for t in self._inputs] or ["input1"]
 
     @property
-    def output_names(self) -> list[str]:
+    def output_names(self) -> list[str]:  # type: ignore[override]
         """The names of the outputs: those of the layers that make them."""
         return self._output_keys or _unique([_name_of(t) for t in self._outputs]) or ["output1"]
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -138,14 +137,6 @@ def layers(model: Any) -> list[Any]:
     if found is None or not isinstance(found, list | tuple):
         raise KeraFlowError("layers", "a model", repr(model), f"layers(::{type(model).__name__}) not implemented.")
     return list(found)
-
-
-class Namespace(ModuleType):
-    """A module `layers` that may also be called, as `layers(model)`: `sys.modules[__name__].__class__ = Namespace` at its end."""
-
-    def __call__(self, model: Any) -> list[Any]:
-        """The layers of a model in order."""
-        return layers(model)
 
 
 # ---- weights -----------------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from pyphoton.keras.compiled import Compiled, Total
 from pyphoton.keras.history import History
 from pyphoton.keras.optimizers import Optimizer
 from pyphoton.keras.optimizers import get as optimizer_of
+from pyphoton.keras.states import is_stateful
 from pyphoton.network import Network
 from pyphoton.workout import Workout
 
@@ -34,6 +35,9 @@ class _State:
     network: Network
     workout: Workout | None = None
     compiled: Compiled | None = None
+
+    def __deepcopy__(self, _: Any) -> None:
+        """A copy of a model is not compiled."""
 
 
 class Trainable:
@@ -206,7 +210,7 @@ class Trainable:
     def _outputs_for(self, x: Any, names: data.Names, batch_size: int | None) -> Any:
         inputs = data.inputs_of("predict", x, names)
         network: Any = self._state and self._state.network
-        return network.predict(inputs if len(inputs) > 1 else inputs[0], makebatch=False, batch_size=batch_size or len(inputs[0]))
+        return network.predict(inputs if len(inputs) > 1 else inputs[0], makebatch=False, batch_size=batch_size or len(inputs[0]), carried=is_stateful(self))
 
     def predict_on_batch(self, x: Any) -> Any:
         """The output for one minibatch. Errors: as `predict`."""

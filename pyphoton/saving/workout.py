@@ -108,11 +108,12 @@ def _parameters(network: Network) -> dict[str, Any]:
 
 
 def _plans(workout: Workout, met: Met, batch: tuple[Met, Met] | None) -> dict[str, Any]:
-    """The plans of prediction and training as JSON; None for one that calls Python functions."""
+    """The plans of prediction, training and constraints as JSON; None for one that calls Python functions."""
     network = workout.network
     forward = network.forward_plan(stand_ins(met, network.dtype), met.as_tuple)
     training = None if batch is None else network.training_plan(_batch(batch, network.dtype), workout.loss, workout.metrics)
-    return {"forward": _plan_data(forward), "training": None if training is None else _plan_data(training)}
+    limits = {path: _plan_data(plan) for path, plan in network.limits().items()}
+    return {"forward": _plan_data(forward), "training": None if training is None else _plan_data(training), "limits": limits}
 
 
 def _plan_data(plan: Plan) -> dict[str, Any] | None:

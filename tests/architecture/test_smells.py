@@ -131,7 +131,7 @@ TURNING = {
     "plots.py": "images are shown with their channels last",
     "initialisers.py": "an orthogonal matrix is drawn tall and laid on its side",
     "interop/keras_layers.py": "Keras's kernels of convolutions stand with their channels last",
-    "interop/keras_table.py": "Keras's kernels of convolutions stand with their channels last",
+    "interop/keras_table.py": "the same, for models that come from Keras and go there",
     "interop/torch_layout.py": "torch's dense and recurrent kernels stand (out, in)",
 }
 
@@ -181,7 +181,7 @@ SAID = {"workout.py": "interrupted after step", "backends/julia/runtime.py": "py
 
 def test_nothing_prints_but_the_demo_and_what_people_wait_for():
     """A library is quiet: print stands in the commands, and once each where Ctrl-C is answered, Julia is waited for, an engine is passed over,
-    a ConsoleMeter was asked for, a TensorBoardMeter finds no tensorboard, Flux's train_ got a test set, which is there to be shown, Keras's model.summary() was asked for, and weights were to be saved where there are none."""
+    a ConsoleMeter was asked for, a TensorBoardMeter finds no tensorboard, Flux's train_ got a test set, which is there to be shown, Keras's model.summary() was asked for, and weights were to be written of a model without any."""
     found = [(f, n) for f, n in nodes(ast.Call) if ast.unparse(n.func) in ("print", "sys.stdout.write", "sys.stderr.write", "warnings.warn")]
     elsewhere = [(f, n) for f, n in found if not inside(f, "demo.py", "__main__.py", "doctor.py", "install.py")]
     assert places([(f, n) for f, n in elsewhere if SAID.get(f, "nothing") not in ast.unparse(n)]) == []

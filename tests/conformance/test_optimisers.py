@@ -205,7 +205,7 @@ def test_defaults():
     made = {name: make() for name, (make, *_) in FORMULAS.items()}
     assert all({k: getattr(o, k) for k in common} == common for name, o in made.items() if name != "adamw")
     found = {n: {k: v for k, v in o.arguments().items() if k not in common or (k == "weight_decay" and v)} for n, o in made.items()}
-    adam = {"lr": 0.001, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8}
+    adam = {"lr": 0.001, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "eps_hat": False}
     assert found == {
         "sgd": {"lr": 0.01},
         "momentum": {"lr": 0.05, "gamma": 0.95},
@@ -215,7 +215,7 @@ def test_defaults():
         "adadelta": {"lr": 1.0, "rho": 0.9, "eps": 1e-6},
         "adam": adam,
         "adamw": {**adam, "weight_decay": 0.01},
-        "adamax": {**adam, "lr": 0.002},
+        "adamax": {"lr": 0.002, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8},
     }
 
 

@@ -28,6 +28,7 @@ from pyphoton import (
 )
 from pyphoton.backends.julia import locate
 from pyphoton.flux import recurrent, unroll
+from pyphoton.keras.layer import Stock
 
 ROOT = Path(pp.__file__).parents[1]
 RANDOM = np.random.default_rng(4)
@@ -35,6 +36,17 @@ X = RANDOM.normal(size=(40, 4)).astype("float32")
 LABELS = RANDOM.integers(0, 3, 40)
 
 pytestmark = pytest.mark.usefixtures("julia")
+
+
+class Limited(Stock):
+    """A dense layer of two units with an L2 penalty, whose columns have length 1."""
+
+    def __init__(self, **common):
+        super().__init__(regularizers=["l2"], constraints=["unit_norm"], **common)
+
+    def core(self):
+        """What it is to the engines."""
+        return Dense(2)
 
 
 def made(backend, dropout=0.0, model=None):
@@ -235,3 +247,25 @@ def test_flux_loads_the_weights_and_gives_them_back(julia_alone, tmp_path):
         assert there <= 1e-5
         assert back <= 1e-5
         assert size > 0.01
+
+
+LIMITED = """
+w = load_workout("w.pp")
+println(only(fit!(w, ones(Float32, 2, 4), zeros(Float32, 2, 4); epochs=1, batch=2, shuffle=false)))
+write("kernel.bin", weights(w, "top.kernel"))
+"""
+
+
+def test_penalties_and_constraints_act_in_julia_alone(julia_alone, tmp_path):
+    """A workout whose layer has a penalty and a constraint, saved on torch: an epoch of Julia alone is that of Python."""
+    layer = Limited(name="top")
+    workout = Workout(layer, "mse", pp.SGD(0.1), seed=2)
+    x, y = np.ones((4, 2), "float32"), np.zeros((4, 2), "float32")
+    workout.fit_((x, y), epochs=1, batch_size=2, verbose=False)
+    save_workout(workout, tmp_path / "w.pp", architecture=False)
+    (loss,) = julia_alone(LIMITED)
+    workout.fit_((x, y), epochs=1, batch_size=2, shuffle=False, verbose=False)
+    assert float(loss) == pytest.approx(workout.history.epochs[-1]["loss"], rel=1e-5)
+    kernel = np.fromfile(tmp_path / "kernel.bin", "float32").reshape(2, 2)
+    np.testing.assert_allclose(kernel, layer.parameters.kernel.value, rtol=1e-5)
+    assert np.linalg.norm(kernel, axis=0) == pytest.approx([1, 1], rel=1e-5)

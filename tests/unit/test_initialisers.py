@@ -47,17 +47,35 @@ VARIANCES = {
     "zero": 0.0,
     "ones": 0.0,
     "one": 0.0,
+    "GlorotUniform": 2 / (INPUTS + OUTPUTS),
+    "GlorotNormal": 2 / (INPUTS + OUTPUTS),
+    "HeUniform": 2 / INPUTS,
+    "HeNormal": 2 / INPUTS,
+    "LecunUniform": 1 / INPUTS,
+    "LecunNormal": 1 / INPUTS,
+    "VarianceScaling": 1 / INPUTS,
+    "variance_scaling": 1 / INPUTS,
+    "random_normal": 0.05**2,
+    "RandomNormal": 0.05**2,
+    "random_uniform": 0.1**2 / 12,
+    "RandomUniform": 0.1**2 / 12,
+    "truncated_normal": (0.05 * 0.8796) ** 2,
+    "TruncatedNormal": (0.05 * 0.8796) ** 2,
+    "Orthogonal": 1 / INPUTS,
+    "Zeros": 0.0,
+    "Ones": 0.0,
 }
 
 
-@pytest.mark.parametrize("name", sorted(NAMES.keys() - {"bilinear"}))
+@pytest.mark.parametrize("name", sorted(VARIANCES))
 def test_variance(name):
     """60 000 drawn numbers have the variance of the definition (within 3 %), a mean of zero, and limits where it is uniform."""
     drawn = kernel(name).astype("float64")
     assert drawn.shape == (INPUTS, OUTPUTS)
     assert drawn.var() == pytest.approx(VARIANCES[name], rel=0.03, abs=1e-12)
-    assert drawn.mean() == pytest.approx(1.0 if name in ("ones", "one") else 0.0, abs=0.02 * max(VARIANCES[name], 1e-8) ** 0.5)
-    if "uniform" in name or name == "xavier":
+    assert drawn.mean() == pytest.approx(1.0 if name in ("ones", "one", "Ones") else 0.0, abs=0.02 * max(VARIANCES[name], 1e-8) ** 0.5)
+    assert set(VARIANCES) >= NAMES.keys() - {"bilinear"}
+    if "uniform" in name.lower() or name == "xavier":
         limit = (3 * VARIANCES[name]) ** 0.5
         assert 0.999 * limit < np.abs(drawn).max() <= limit * (1 + 1e-6)
 

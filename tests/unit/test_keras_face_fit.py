@@ -2,6 +2,7 @@
 
 import csv
 import math
+from copy import deepcopy
 
 import numpy as np
 import pytest
@@ -181,6 +182,17 @@ def test_compiling_again_keeps_the_weights():
     assert model.workout.steps == 0 and model.metrics_names == ["loss", "mse"]
 
 
+def test_a_copy_is_not_compiled():
+    """A deep copy predicts the same with weights of its own, and is to be compiled anew."""
+    model = line()
+    model.fit(X, Y)
+    copy = deepcopy(model)
+    expected = model.predict(X)
+    model.fit(X, Y)
+    np.testing.assert_array_equal(copy.predict(X), expected)
+    assert not copy.compiled and model.compiled
+
+
 def test_verbs():
     """The free functions do what the methods do; nb_epoch is epochs; both at once are refused."""
     model = chain(pp.Dense(1))
@@ -209,6 +221,55 @@ def test_a_loss_that_calls_an_engine():
 
     model = line(loss=outside)
     assert model.fit(X, Y, batch_size=5, shuffle=False).history["loss"] == pytest.approx(descended(X, Y, 0.1, 1, 5)[2], rel=1e-5)
+
+
+def test_a_loss_of_your_own():
+    """A class with call(y_true, y_pred) and a function of a sample's loss are weighted; a number for the batch cannot be."""
+    from pyphoton.keras import losses
+
+    class Quartic(losses.Loss):
+        """(y_true - y_pred)^4."""
+
+        def call(self, y_true, y_pred):
+            """Of each element."""
+            return (y_true - y_pred) ** 4
+
+    weights = np.arange(20.0)
+    expected = float((weights[:, None] * Y**4).mean())
+    for loss in (Quartic(), lambda t, p: (t - p) ** 4):
+        assert line(loss=loss).evaluate(X, Y, sample_weight=weights) == pytest.approx(expected, rel=1e-5)
+    mean = line(loss=lambda t, p: ((t - p) ** 4).mean())
+    assert mean.evaluate(X, Y) == pytest.approx(float((Y**4).mean()), rel=1e-5)
+    with pytest.raises(PhotonError, match="loss of each sample"):
+        mean.evaluate(X, Y, sample_weight=weights)
+    with pytest.raises(PhotonError, match="number for each sample"):
+        line(loss=losses.MeanSquaredError(reduction="none")).fit(X, Y)
+
+
+def test_without_a_loss_nothing_is_compared():
+    """A model compiled without loss and metrics needs no targets, and its loss is what its layers add: here nothing."""
+    assert chain_without_loss().fit(X, epochs=2).history == {"loss": [0.0, 0.0]}
+
+
+def chain_without_loss():
+    """A model whose compile names an optimizer only."""
+    model = chain(pp.Dense(1))
+    model.compile("sgd")
+    return model
+
+
+def test_a_metric_with_a_state_of_its_own_is_refused():
+    """update_state in Python is nothing that an engine could run: the error says what can be written instead."""
+    from pyphoton.keras import metrics
+
+    class Counting(metrics.Metric):
+        """Keras's way of keeping a state."""
+
+        def update_state(self, y_true, y_pred, sample_weight=None):
+            """Count."""
+
+    with pytest.raises(Unsupported, match="value for each sample"):
+        line(metrics=[Counting()]).fit(X, Y)
 
 
 # ---- callbacks -------------------------------------------------------------------------------------------------------

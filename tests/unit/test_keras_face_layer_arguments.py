@@ -7,7 +7,7 @@ import pyphoton as pp
 from pyphoton import keras as K
 from pyphoton.errors import KeraFlowError
 from pyphoton.graph import trace
-from pyphoton.keras import activations, config
+from pyphoton.keras import activations
 from pyphoton.layers.base import Param
 from pyphoton.tensor import Tensor
 
@@ -76,15 +76,15 @@ def test_turned_axes_that_meet_cancel():
 
 def test_the_order_of_axes_can_be_set_for_all():
     """set_image_data_format acts on layers that are made after it."""
-    assert config.image_data_format() == "channels_last"
-    config.set_image_data_format("channels_first")
+    assert K.image_data_format() == "channels_last"
+    K.set_image_data_format("channels_first")
     try:
         layer, pool = K.Conv2D(4, 3), K.MaxPooling2D()
     finally:
-        config.set_image_data_format("channels_last")
+        K.set_image_data_format("channels_last")
     assert pool(layer(batch(2, 3, 6, 6))).shape == (2, 4, 2, 2)
     with pytest.raises(KeraFlowError, match="channels_last"):
-        config.set_image_data_format("sideways")
+        K.set_image_data_format("sideways")
 
 
 def test_convolutions_of_one_kernel_are_the_same_in_both_orders():

@@ -1,13 +1,15 @@
 """What a layer of the Keras face can be asked: its tensors, shapes, weights and configuration."""
 
+
 import numpy as np
 import pytest
 
 import pyphoton as pp
 from pyphoton import keras
 from pyphoton.errors import KeraFlowError, ShapeError
-from pyphoton.keras import Input, Model, config, input_shape, output, output_shape, weights, weights_
+from pyphoton.keras import Input, Model, input_shape, output, output_shape, weights, weights_
 from pyphoton.keras.layer import Stock
+from pyphoton.keras.nodes import config
 
 
 class Dense(Stock):
@@ -138,6 +140,25 @@ def test_layers_by_name_and_number():
 def test_star_import_leaves_input_alone():
     """`input` is there by name only."""
     assert "input" not in keras.__all__ and "Input" in keras.__all__ and callable(keras.input)
+
+
+def test_modules_that_are_functions():
+    """Today's modules `layers` and `config` are Keras.jl's functions of these names, too."""
+    from pyphoton.keras import config as settings
+    from pyphoton.keras import layers as module
+
+    x = Input(2)
+    assert module(Model(x, Dense(1)(x)))[1].units == 1
+    assert module.Dense(3).units == 3
+    assert settings(Dense(4))["units"] == 4
+    assert settings.image_data_format() == "channels_last"
+
+
+def test_numbers_pass_over_given_names():
+    """An unnamed layer never gets the path of a named one."""
+    x = Input(2)
+    model = Model(x, Dense(1, name="dense_1")(Dense(3)(x)))
+    assert list(model.parameters) == ["dense_2.kernel", "dense_2.bias", "dense_1.kernel", "dense_1.bias"]
 
 
 def test_arrays_of_another_width():

@@ -300,6 +300,45 @@ def test_untrainable_through_two_stacks():
     assert np.linalg.norm(layer.parameters.kernel.value, axis=0) == pytest.approx([1.0, 1.0], rel=1e-5)
 
 
+def test_saved_and_loaded(tmp_path):
+    """A saved workout goes on with penalties and constraints, as one that was never saved does; the gradient in training agrees with both."""
+
+    def made():
+        layer = given(name="top", regularizers=["l1", L2(0.2)], constraints=[MaxNorm(1.5, axis=1), "nonneg"])
+        return pp.Workout(layer, "mse", pp.Adam(0.2), seed=3)
+
+    whole, first = made(), made()
+    x, y = np.ones((6, 1), "float32"), np.full((6, 2), -1.0, "float32")
+    for w, epochs in ((whole, 4), (first, 2)):
+        w.fit_((x, y), epochs=epochs, batch_size=4, verbose=False)
+    path = pp.save_workout(first, tmp_path / "w.pp", architecture=False)
+    again = pp.load_workout(path, model=made().model)
+    again.fit_((x, y), epochs=2, batch_size=4, verbose=False)
+    for name, parameter in whole.network.parameters.items():
+        np.testing.assert_array_equal(again.network.parameters[name].value, parameter.value)
+    np.testing.assert_allclose(again.history("loss")[1], whole.history("loss")[1], rtol=1e-6)
+
+
+def test_function_that_makes_layers_at_every_call():
+    """A plain function as the model, whose layer is made anew for every plan: penalty and constraint act by its path."""
+
+    def model(x):
+        return Dense(2, name="own", initial_weights=[W, B], regularizers=["l1"], constraints=[lambda p: p * 0.5])(x)
+
+    w = pp.Workout(model, "mse", pp.SGD(0.0))
+    assert w.step_(X, Y) == pytest.approx(26.03, abs=1e-4)
+    assert w.step_(np.ones((3, 1)), np.zeros((3, 2))) == pytest.approx((3.5**2 + 5**2) / 2 + 0.015, abs=1e-4)
+    np.testing.assert_allclose(w.network.parameters["own.kernel"].value, W / 4, rtol=1e-6)
+
+
+def test_flux_gradients_have_no_penalty():
+    """back_ carries a gradient through the model alone: the penalty belongs to the loss of a workout."""
+    layer = given(regularizers=["l1", "l1"])
+    layer(X)
+    pp.flux.back_(layer, np.array([[1.0, 1.0]]), X)
+    np.testing.assert_allclose(pp.flux.param(layer.parameters.bias).delta, [1.0, 1.0], rtol=1e-6)
+
+
 # ---- formulas ------------------------------------------------------------------------------------------------------------
 
 P = np.random.default_rng(0).normal(size=(4, 3))

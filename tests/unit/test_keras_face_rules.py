@@ -83,11 +83,11 @@ def test_metrics_by_name_in_a_list_and_alone():
         assert one(metrics=metrics).evaluate(X, X + 2, return_dict=True) == pytest.approx({"loss": 4.0, "mae": 2.0})
     assert one(metrics=["mae", "se"]).metrics_names == ["loss", "mae", "se"]
     names = {
-        ("b_mae",): {"b": "mae"}, ("a_mae",): ["mae"], ("a_mae", "b_mse"): ["mae", "mse"], ("a_mae", "a_mse", "b_mae"): [["mae", "mse"], "mae"],
+        ("b_mae",): {"b": "mae"}, ("a_mae",): ["mae"], ("a_mae", "b_mse"): ["mae", "mse"], ("a_mae", "a_mse", "b_mae"): [["mse", "mae"], "mae"],
         ("b_acc",): [None, "acc"],
     }  # fmt: skip
     for expected, given in names.items():
-        assert two(loss=["mse", "mse"], metrics=given).metrics_names == ["loss", *expected, "a_loss", "b_loss"]
+        assert two(loss=["mse", "mse"], metrics=given).metrics_names == ["loss", "a_loss", "b_loss", *expected]
     for wrong, text in (("mae", "dictionary or a list"), (["mae"] * 3, "More inputs"), ({"c": "mae"}, "Unknown name")):
         with pytest.raises(KeraFlowError, match=text):
             two(loss=["mse", "mse"], metrics=wrong)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pyphoton.keras.called import callable_module
 from pyphoton.lazy import lazily
 
 NAMES = {
@@ -42,3 +43,4 @@ NAMES = {
 }  # fmt: skip
 """The module of each layer's class."""
 __all__, __getattr__, __dir__ = lazily(__name__, NAMES | {"keras.layer": ("Layer",)})
+callable_module(__name__)

@@ -25,6 +25,8 @@ def _number(owner: str, name: str, value: Any, least: float = 0.0) -> float:
 class ReLU(Layer):
     """y = max_value for x >= max_value, x for x >= threshold, negative_slope (x - threshold) otherwise. Source: Keras 3's ReLU."""
 
+    supports_masking: ClassVar[bool] = True
+
     def __init__(self, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0, **common: Any) -> None:
         super().__init__(**common)
         self.max_value = None if max_value is None else _number("ReLU", "max_value", max_value)
@@ -38,6 +40,7 @@ class ReLU(Layer):
 class LeakyReLU(Layer):
     """y = x for x > 0, negative_slope x otherwise. Source: Keras 3's LeakyReLU; `alpha` in Keras 1."""
 
+    supports_masking: ClassVar[bool] = True
     spellings: ClassVar[Mapping[str, str]] = {"alpha": "negative_slope"}
 
     def __init__(self, negative_slope: float = 0.3, **common: Any) -> None:
@@ -52,6 +55,8 @@ class LeakyReLU(Layer):
 class ELU(Layer):
     """y = x for x > 0, alpha (exp(x) - 1) otherwise (Clevert et al. 2015)."""
 
+    supports_masking: ClassVar[bool] = True
+
     def __init__(self, alpha: float = 1.0, **common: Any) -> None:
         super().__init__(**common)
         self.alpha = _number("ELU", "alpha", alpha)
@@ -64,6 +69,8 @@ class ELU(Layer):
 class ThresholdedReLU(Layer):
     """y = x for x > theta, 0 otherwise (Konda et al. 2014)."""
 
+    supports_masking: ClassVar[bool] = True
+
     def __init__(self, theta: float = 1.0, **common: Any) -> None:
         super().__init__(**common)
         self.theta = _number("ThresholdedReLU", "theta", theta)
@@ -75,6 +82,8 @@ class ThresholdedReLU(Layer):
 
 class Softmax(Layer):
     """exp(x) over its sum along `axis`, a number or several. Source: Keras 3's Softmax."""
+
+    supports_masking: ClassVar[bool] = True
 
     def __init__(self, axis: Any = -1, **common: Any) -> None:
         super().__init__(**common)
@@ -100,6 +109,7 @@ class PReLU(Owning):
     shared_axes: axes, the batch counted, along which there is one alpha: [1, 2] for images, channels last. Parameters: alpha.
     """
 
+    supports_masking: ClassVar[bool] = True
     spellings: ClassVar[Mapping[str, str]] = {"init": "alpha_initializer", "weights": "initial_weights"}
     short_names: ClassVar[Mapping[str, str]] = {"W": "alpha", "alphas": "alpha"}
 
@@ -118,6 +128,7 @@ class PReLU(Owning):
 class ParametricSoftplus(Owning):
     """y = alpha log(1 + exp(beta x)), both trained, one per element of a sample. Parameters: alpha, beta. Source: Keras 1."""
 
+    supports_masking: ClassVar[bool] = True
     spellings: ClassVar[Mapping[str, str]] = {"weights": "initial_weights"}
     short_names: ClassVar[Mapping[str, str]] = {"alphas": "alpha", "betas": "beta"}
 
@@ -140,6 +151,7 @@ class SReLU(Owning):
     Parameters: t_left, a_left, t_right, a_right. Source: Keras 1's SReLU.
     """
 
+    supports_masking: ClassVar[bool] = True
     spellings: ClassVar[Mapping[str, str]] = {"weights": "initial_weights"}
 
     def __init__(

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from pyphoton import layers
 from pyphoton.errors import KeraFlowError
 from pyphoton.keras import activations
-from pyphoton.keras.config import checked_format
+from pyphoton.keras.data_format import checked_format
 from pyphoton.keras.layers.space import padded
 from pyphoton.keras.layers.stock import OLD_NAMES, Spatial, merged
 from pyphoton.layers import base

@@ -10,7 +10,7 @@ import numpy as np
 
 from pyphoton import functions, layers
 from pyphoton.keras import activations
-from pyphoton.keras.config import checked_format
+from pyphoton.keras.data_format import checked_format
 from pyphoton.keras.layers.conv import CONV_NAMES, Conv, Conv1D, Conv2D, checked_padding
 from pyphoton.keras.layers.owning import Owning
 from pyphoton.keras.layers.stock import (
@@ -158,7 +158,7 @@ class SeparableConv(Spatial):
         """The two convolutions."""
         return {"depthwise": self.depthwise, "pointwise": self.pointwise}
 
-    def trace(self, *inputs: Any) -> Any:
+    def result(self, *inputs: Any) -> Any:
         """One after the other."""
         return self.pointwise(self.depthwise(*inputs))
 

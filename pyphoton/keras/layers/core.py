@@ -30,6 +30,7 @@ class Dense(Standard):
     Errors: ArgumentError for units below 1; ShapeError when the features differ from those it was built for.
     """
 
+    supports_masking: ClassVar[bool] = True
     spellings: ClassVar[Mapping[str, str]] = OLD_NAMES
 
     def __init__(
@@ -53,6 +54,8 @@ class Dense(Standard):
 class Activation(Layer):
     """A function by name, or any function of a tensor, as a layer: `Activation("relu")`. Input and output: any shape."""
 
+    supports_masking: ClassVar[bool] = True
+
     def __init__(self, activation: Any, **common: Any) -> None:
         super().__init__(**common)
         self.function = activations.get(activation, "Activation")
@@ -70,6 +73,7 @@ class Dropout(Standard):
     Source: Srivastava et al. 2014, inverted form.
     """
 
+    supports_masking: ClassVar[bool] = True
     spellings: ClassVar[Mapping[str, str]] = {"drop_rate": "rate", "p": "rate"}
 
     def __init__(self, rate: float, noise_shape: Any = None, **common: Any) -> None:
@@ -89,7 +93,7 @@ class Dropout(Standard):
             raise KeraFlowError(repr(self), f"noise_shape of {rank} lengths", repr(self.noise_shape))
         return tuple(a for a, n in enumerate(self.noise_shape) if n == 1)
 
-    def trace(self, *inputs: Any) -> Any:
+    def result(self, *inputs: Any) -> Any:
         """Zeros for each number, or along whole axes."""
         (x,) = inputs
         same = self.mask_axes(x.ndim)

@@ -21,6 +21,7 @@ class Embedding(Standard):
     Errors: DataError for a number outside of the vocabulary. Source: Keras 3's Embedding.
     """
 
+    supports_masking: ClassVar[bool] = True
     spellings: ClassVar[Mapping[str, str]] = {
         "vocabulary_size": "input_dim", "init": "embeddings_initializer", "W_regularizer": "embeddings_regularizer",
         "W_constraint": "embeddings_constraint", "weights": "initial_weights",
@@ -43,11 +44,15 @@ class Embedding(Standard):
         return layers.Embedding(self.input_dim, self.output_dim, self.init)
 
     def trace(self, *inputs: Any) -> Any:
-        """The vectors, some of them dropped while training, and the mask of the steps that are there."""
-        (x,) = inputs
-        y = super().trace(x)
-        if self.dropping is not None:
-            part = y[..., :1]
-            y = y * graph.call(self.dropping, (part == part).astype(y.dtype))
-        mask = unequal(x, 0) if self.mask_zero else mask_of(x)
+        """The vectors, and the mask of the steps that are there."""
+        y = super().trace(*inputs)
+        mask = unequal(inputs[0], 0) if self.mask_zero else mask_of(inputs[0])
         return y if mask is None else with_mask(y, mask)
+
+    def result(self, *inputs: Any) -> Any:
+        """The vectors, some of them dropped while training."""
+        y = super().result(*inputs)
+        if self.dropping is None:
+            return y
+        part = y[..., :1]
+        return y * graph.call(self.dropping, (part == part).astype(y.dtype))

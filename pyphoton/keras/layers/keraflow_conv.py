@@ -11,7 +11,7 @@ import numpy as np
 from pyphoton.arguments import is_integer
 from pyphoton.errors import ArgumentError
 from pyphoton.initialisers import Given
-from pyphoton.keras.config import checked_format
+from pyphoton.keras.data_format import checked_format
 from pyphoton.keras.layers.conv import CONV_NAMES, Conv1D, Conv2D
 from pyphoton.layers.base import Param
 

@@ -19,6 +19,7 @@ from pyphoton.typing import show
 class Merge(Layer):
     """Base of layers that take a list of tensors. `broadcast`: their shapes may differ where NumPy's rules allow it."""
 
+    supports_masking: ClassVar[bool] = True
     broadcast: ClassVar[bool] = True
     exactly: ClassVar[int | None] = None
 

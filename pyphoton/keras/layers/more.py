@@ -88,7 +88,7 @@ class Lambda(Layer):
             raise KeraFlowError("Lambda", "a function", repr(function))
         if output_shape is not None and not callable(output_shape) and not isinstance(output_shape, tuple | list):
             raise KeraFlowError("Lambda", "output_shape: a tuple without the batch, or a function of the input's shape", repr(output_shape))
-        self.function, self.shape, self.options = function, output_shape, dict(arguments or {})
+        self.function, self.shape, self.keywords = function, output_shape, dict(arguments or {})
 
     def children(self) -> dict[str, Any]:
         """The function's own layers."""
@@ -98,7 +98,7 @@ class Lambda(Layer):
         """The function's result."""
         wanted = self._wanted(inputs)
         try:
-            y = self.function(*inputs, **self.options)
+            y = self.function(*inputs, **self.keywords)
         except TraceError:
             if wanted is None:
                 raise
@@ -112,7 +112,7 @@ class Lambda(Layer):
         return y
 
     def _plain(self, *inputs: Any) -> Any:
-        return self.function(*inputs, **self.options)
+        return self.function(*inputs, **self.keywords)
 
     def _wanted(self, inputs: tuple[Any, ...]) -> Any:
         if self.shape is None:
@@ -129,6 +129,8 @@ class Lambda(Layer):
 class ActivityRegularization(Layer):
     """The input itself; l1 sum(|x|) + l2 sum(x^2), per sample, is added to the training loss. Source: Keras 3's ActivityRegularization."""
 
+    supports_masking: ClassVar[bool] = True
+
     def __init__(self, l1: float = 0.0, l2: float = 0.0, **common: Any) -> None:
         super().__init__(**common)
         self.l1, self.l2 = float(l1), float(l2)
@@ -141,6 +143,8 @@ class ActivityRegularization(Layer):
 
 class Identity(Layer):
     """The input itself."""
+
+    supports_masking: ClassVar[bool] = True
 
     def forward(self, x: Any) -> Any:
         """The input."""

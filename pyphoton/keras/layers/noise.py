@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from pyphoton import functions, graph
 from pyphoton.errors import KeraFlowError, ShapeError
-from pyphoton.keras.config import FORMATS, checked_format
+from pyphoton.keras.data_format import FORMATS, checked_format
 from pyphoton.keras.layers.core import Dropout, checked_rate
 from pyphoton.keras.layers.stock import Standard, each_element
 from pyphoton.layers import base
@@ -17,7 +17,9 @@ from pyphoton.typing import show
 
 
 class _Normal(Standard):
-    def trace(self, *inputs: Any) -> Any:
+    supports_masking: ClassVar[bool] = True
+
+    def result(self, *inputs: Any) -> Any:
         """The step."""
         return each_element(lambda t: graph.apply_leaf(self, (t,)), inputs[0])
 
@@ -55,7 +57,7 @@ class GaussianDropout(_Normal):
 class AlphaDropout(Dropout):
     """Dropout for selu: what is dropped takes selu's least value, and mean and variance of normal inputs stay (Klambauer et al. 2017)."""
 
-    def trace(self, *inputs: Any) -> Any:
+    def result(self, *inputs: Any) -> Any:
         """A mask of ones and zeros chooses; a scale and a shift give back mean and variance."""
         (x,) = inputs
         if self.rate == 0:

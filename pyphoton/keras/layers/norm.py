@@ -34,6 +34,7 @@ def checked_axes(owner: Any, axis: Any, rank: int) -> tuple[int, ...]:
 class Normalising(Standard):
     """What BatchNormalization and LayerNormalization share: gamma (scale) and beta (shift), and how they begin."""
 
+    supports_masking: ClassVar[bool] = True
     spellings: ClassVar[Mapping[str, str]] = {
         "weights": "initial_weights", "beta_init": "beta_initializer", "gamma_init": "gamma_initializer",
     }  # fmt: skip
@@ -78,7 +79,7 @@ class BatchNormalization(Normalising):
             raise KeraFlowError("BatchNormalization", "momentum from 0 to 1", repr(self.momentum))
         return layers.BatchNorm(momentum=1 - self.momentum, epsilon=self.epsilon, scale=self.scaled, shift=self.center)
 
-    def trace(self, *inputs: Any) -> Any:
+    def result(self, *inputs: Any) -> Any:
         """The step with the channels on axis 1."""
         (x,) = inputs
         (axis,) = checked_axes(self, self.axis, x.ndim)
@@ -110,7 +111,7 @@ class LayerNormalization(Normalising):
         """LayerNorm of the last axis."""
         return layers.LayerNorm(epsilon=self.epsilon, scale=self.scaled, shift=self.center)
 
-    def trace(self, *inputs: Any) -> Any:
+    def result(self, *inputs: Any) -> Any:
         """The step with the axes in question at the end, as one."""
         (x,) = inputs
         axes = checked_axes(self, self.axis, x.ndim)
@@ -128,6 +129,7 @@ class GroupNormalization(Owning):
     groups: how many, -1 for one per channel. axis: the channels. Parameters: scale (gamma), shift (beta): (channels,). Errors: ShapeError.
     """
 
+    supports_masking: ClassVar[bool] = True
     short_names: ClassVar[Mapping[str, str]] = NAMES
 
     def __init__(
@@ -164,6 +166,8 @@ class GroupNormalization(Owning):
 class UnitNormalization(Layer):
     """Each vector along `axis` divided by its length: y = x / max(|x|, 1e-6). Source: Keras 3's UnitNormalization."""
 
+    supports_masking: ClassVar[bool] = True
+
     def __init__(self, axis: Any = -1, **common: Any) -> None:
         super().__init__(**common)
         self.axis = axis
@@ -176,6 +180,8 @@ class UnitNormalization(Layer):
 
 class RMSNormalization(Owning):
     """y = scale x / sqrt(mean(x^2) + epsilon) over `axis` (Zhang and Sennrich 2019). Parameters: scale, of the axis's length."""
+
+    supports_masking: ClassVar[bool] = True
 
     def __init__(self, axis: int = -1, epsilon: float = 1e-6, **common: Any) -> None:
         super().__init__(**common)
@@ -191,6 +197,8 @@ class RMSNormalization(Owning):
 
 class Rescaling(Layer):
     """y = scale x + offset: `Rescaling(1 / 255)` of images. Source: Keras 3's Rescaling."""
+
+    supports_masking: ClassVar[bool] = True
 
     def __init__(self, scale: Any, offset: Any = 0.0, **common: Any) -> None:
         super().__init__(**common)
@@ -212,6 +220,8 @@ class Normalization(Layer):
 
     axis: the axes that have numbers of their own; None for one pair of numbers. A standard deviation below 1e-7 counts as that. Source: Keras 3.
     """
+
+    supports_masking: ClassVar[bool] = True
 
     def __init__(self, axis: Any = -1, mean: Any = None, variance: Any = None, invert: bool = False, **common: Any) -> None:
         super().__init__(**common)

@@ -7,10 +7,11 @@ from typing import Any, ClassVar
 
 from pyphoton import layers
 from pyphoton.errors import KeraFlowError, ShapeError
-from pyphoton.keras.config import checked_format
+from pyphoton.keras.data_format import checked_format
 from pyphoton.keras.layer import Layer
 from pyphoton.keras.layers.conv import checked_padding
 from pyphoton.keras.layers.stock import Spatial, channels_back, channels_first
+from pyphoton.keras.masks import mask_of, mean_over_steps
 from pyphoton.layers import base
 from pyphoton.scopes import where
 from pyphoton.typing import show
@@ -62,6 +63,8 @@ class Everything(Layer):
         """(batch, channels), or with `keepdims` the axes of length 1, too."""
         if x.ndim != self.rank + 2:
             raise ShapeError(where(repr(self)), f"an input of {self.rank + 2} axes", show(x.shape))
+        if self.mode == "avg" and self.rank == 1 and self.data_format == "channels_last" and mask_of(x) is not None:
+            return mean_over_steps(x, keepdims=self.keepdims)
         x = channels_first(x, self.data_format)
         axes = tuple(range(2, x.ndim))
         y = x.max(axis=axes, keepdims=self.keepdims) if self.mode == "max" else x.mean(axis=axes, keepdims=self.keepdims)

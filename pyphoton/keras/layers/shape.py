@@ -9,7 +9,7 @@ import numpy as np
 
 from pyphoton.arguments import is_integer
 from pyphoton.errors import KeraFlowError, ShapeError
-from pyphoton.keras.config import checked_format
+from pyphoton.keras.data_format import checked_format
 from pyphoton.keras.layer import Layer
 from pyphoton.keras.layers.stock import turned
 from pyphoton.ops import size

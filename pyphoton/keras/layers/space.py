@@ -10,7 +10,7 @@ import numpy as np
 from pyphoton.arguments import is_integer
 from pyphoton.errors import KeraFlowError, ShapeError
 from pyphoton.functions import concatenate, where
-from pyphoton.keras.config import checked_format
+from pyphoton.keras.data_format import checked_format
 from pyphoton.keras.layer import Layer
 from pyphoton.keras.layers.shape import repeated
 from pyphoton.keras.layers.stock import channels_back, channels_first

@@ -9,8 +9,9 @@ from pyphoton import activations as core_activations
 from pyphoton import graph
 from pyphoton.errors import KeraFlowError, ShapeError
 from pyphoton.keras import activations
-from pyphoton.keras.config import FORMATS
+from pyphoton.keras.data_format import FORMATS
 from pyphoton.keras.layer import Stock
+from pyphoton.keras.masks import passed_on
 from pyphoton.keras.named import objects_by_name
 from pyphoton.scopes import where
 from pyphoton.typing import show
@@ -71,10 +72,14 @@ class Standard(Stock):
     short_names: ClassVar[Mapping[str, str]] = {**Stock.short_names}
 
     def trace(self, *inputs: Any) -> Any:
-        """One step, the activation, and the penalty of the output."""
-        y = super().trace(*inputs)
+        """The result, and the penalty of the output."""
+        y = self.result(*inputs)
         penalise(self.activity_regularizer, y)
-        return y
+        return passed_on(self, inputs, y)
+
+    def result(self, *inputs: Any) -> Any:
+        """What the layer makes of its inputs: one step, and the activation."""
+        return super().trace(*inputs)
 
 
 # ---- the order of axes -------------------------------------------------------------------------------------------------
@@ -123,14 +128,12 @@ class Spatial(Standard):
     data_format: str
     activation: Any = None
 
-    def trace(self, *inputs: Any) -> Any:
-        """The step on channels first, then back, the activation, and the penalty of the output."""
+    def result(self, *inputs: Any) -> Any:
+        """The step on channels first, then back, and the activation."""
         (x,) = inputs
         self.check_rank(x)
         y = graph.apply_leaf(self, (self.prepared(channels_first(x, self.data_format)),))
-        y = activated(self.activation, channels_back(self.trimmed(y), self.data_format))
-        penalise(self.activity_regularizer, y)
-        return y
+        return activated(self.activation, channels_back(self.trimmed(y), self.data_format))
 
     def check_rank(self, x: Any) -> None:
         """Errors: ShapeError unless the input has the right number of axes."""
