@@ -115,8 +115,13 @@ def to_config(value: Any) -> Any:
     return config
 
 
+def is_named(value: Any) -> bool:
+    """Whether a file can name the class of a description: it is one of the library's own."""
+    return isinstance(value, Description) and _CLASSES.get(type(value).__name__) is type(value)
+
+
 def _write(value: Any, seen: dict[int, dict[str, Any]]) -> Any:
-    if isinstance(value, Description) and _CLASSES.get(type(value).__name__) is type(value):
+    if is_named(value):
         if id(value) in seen:
             first = seen[id(value)]
             return {"same": first.setdefault("id", sum("id" in c for c in seen.values()))}

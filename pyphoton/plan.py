@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from pyphoton import ops
-from pyphoton.description import Description, from_config, to_config
+from pyphoton.description import from_config, is_named, to_config
 from pyphoton.errors import FileError, ShapeError, TraceError
 from pyphoton.graph import Graph
 from pyphoton.layers.base import Param
@@ -313,4 +313,4 @@ def _fuse(steps: tuple[Step, ...], outputs: tuple[int, ...]) -> tuple[Step, ...]
 
 
 def _init_data(init: Any) -> Any:
-    return to_config(init) if isinstance(init, Description) else {"function": getattr(init, "__name__", "function")}
+    return to_config(init) if is_named(init) else {"function": getattr(init, "__name__", type(init).__name__)}
