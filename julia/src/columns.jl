@@ -7,14 +7,28 @@ struct Rows
     offset::Int
 end
 
-"""Where the slopes of a value begin (-1: nobody asks); `fresh`: whoever writes there is the first, and need not add."""
+"""Where the slopes of a value are: a slot (0: nobody asks) and what lies before them there; `fresh`: whoever writes is the first, and need not add."""
 struct Slope
+    slot::Int
     offset::Int
     fresh::Bool
 end
 
-"""y = f(a, b) on `width` numbers, and their slopes."""
-struct Instruction
+"""y = f(a, b), or of four operands, on `width` numbers."""
+struct Formula
+    code::Int
+    width::Int
+    y::Rows
+    a::Rows
+    b::Rows
+    c::Rows
+    d::Rows
+end
+
+Formula(code, width, y, a, b) = Formula(code, width, y, a, b, b, b)
+
+"""The slopes of y = f(a, b) on `width` numbers."""
+struct Pull
     code::Int
     width::Int
     y::Rows
@@ -25,33 +39,39 @@ struct Instruction
     db::Slope
 end
 
-"""An input of the group: `width` numbers per sample, or in all where every sample has the same."""
+"""An input of the group: `width` numbers per sample, or in all where every sample has the same; and the slot of its slope."""
 struct Source
     id::Int
     width::Int
     shared::Bool
-    slope::Int
+    slot::Int
 end
 
-"""A value that other steps read: its number, its lengths without the batch, where its slope begins."""
+"""A value that other steps read: its number, its lengths without the batch, the slot of its slope; `alone`: nothing is added to what comes from them."""
 struct Result
     id::Int
     size::Dims
     width::Int
-    slope::Int
+    slot::Int
+    alone::Bool
 end
 
 """
-`kept_rows` are written for the way back, `scratch` and `slopes` hold `tile` columns; `unwritten` are the rows of slopes that are read and that nobody writes.
+`ascent` is computed from its beginning, `descent` from its end. `kept_rows` are written for the way back; `scratch` and `slopes` hold `tile` columns,
+and a slot has its rows of `slopes` behind `before[slot]`, unless its slopes lie outside. `unwritten` are (slot, row) that are read and that nobody writes.
+`at_step`: sources whose gradient may be a step of a sequence's gradient.
 """
 struct Columns{T} <: ManyOutputs
-    instructions::Vector{Instruction}
+    ascent::Vector{Formula}
+    descent::Vector{Pull}
     sources::Vector{Source}
     results::Vector{Result}
     kept_rows::Int
     scratch::Matrix{T}
     slopes::Matrix{T}
-    unwritten::Vector{Int}
+    before::Vector{Int}
+    unwritten::Vector{Tuple{Int,Int}}
+    at_step::Vector{Bool}
     tile::Int
     kept::Buffer{T,2}
     ys::Vector{Buffer{T,2}}
@@ -62,7 +82,7 @@ end
 forgets(op, id) = false
 function forgets(op::Columns, id::Int)
     place = OUTSIDE + length(op.results) + findfirst(s -> s.id == id, op.sources)
-    return all(op.instructions) do s
+    return all(op.descent) do s
         a, b, _ = s.code == COPY ? (false, false, false) : reads(name_of(s.code))
         !(a && s.a.place == place) && !(b && s.b.place == place)
     end
@@ -73,89 +93,6 @@ const KEPT, SCRATCH, OUTSIDE = 1, 2, 2
 
 """Columns per tile: as many as the nearest memory takes."""
 tile_of(rows::Int, ::Type{T}) where {T} = clamp(32768 ÷ max(1, rows * sizeof(T)), 1, 16)
-
-const COPY = 0
-
-"""The code of an element-wise kind; COPY where it has none."""
-function code_of(name::String)
-    k = findfirst(row -> row[1] == name, UNARIES)
-    k === nothing || return k
-    k = findfirst(row -> row[1] == name, BINARIES)
-    return k === nothing ? COPY : k + length(UNARIES)
-end
-
-name_of(code::Int) = code <= length(UNARIES) ? UNARIES[code][1] : BINARIES[code-length(UNARIES)][1]
-
-"""What a slope reads, by kind: (a, b, y)."""
-reads(name) =
-    name in ("add", "sub", "neg") ? (false, false, false) :
-    name in ("exp", "sqrt", "tanh", "sigmoid") ? (false, false, true) :
-    name == "mul" ? (true, true, false) : name == "div" ? (false, true, true) : (true, true, true)
-
-"""Columns of an array: before the first one lie `start` numbers, and they begin `step` apart."""
-struct Cursor{T}
-    array::Vector{T}
-    start::Int
-    step::Int
-end
-
-"""y = f(a) or f(a, b), `n` numbers of `m` columns."""
-@inline function fill_columns!(f::F, n::Int, m::Int, y::Cursor{T}, a::Cursor{T}) where {F,T}
-    u, v = y.array, a.array
-    for c in 0:m-1
-        i, j = y.start + c * y.step, a.start + c * a.step
-        @inbounds @simd ivdep for k in 1:n
-            u[i+k] = f(v[j+k])
-        end
-    end
-end
-
-@inline function fill_columns!(f::F, n::Int, m::Int, y::Cursor{T}, a::Cursor{T}, b::Cursor{T}) where {F,T}
-    u, v, w = y.array, a.array, b.array
-    for c in 0:m-1
-        i, j, l = y.start + c * y.step, a.start + c * a.step, b.start + c * b.step
-        @inbounds @simd ivdep for k in 1:n
-            u[i+k] = f(v[j+k], w[l+k])
-        end
-    end
-end
-
-"""to += from * slope(a, b, y), or `fresh`: to = ..."""
-@inline function pull_columns!(slope::F, fresh::Bool, n::Int, m::Int, to::Cursor{T}, from::Cursor{T}, a::Cursor{T}, b::Cursor{T}, y::Cursor{T}) where {F,T}
-    d, u, v, w = to.array, a.array, b.array, y.array
-    for c in 0:m-1
-        i, e, j, l, o = to.start + c * to.step, from.start + c * from.step, a.start + c * a.step, b.start + c * b.step, y.start + c * y.step
-        if fresh
-            @inbounds @simd ivdep for k in 1:n
-                d[i+k] = d[e+k] * slope(u[j+k], v[l+k], w[o+k])
-            end
-        else
-            @inbounds @simd ivdep for k in 1:n
-                d[i+k] += d[e+k] * slope(u[j+k], v[l+k], w[o+k])
-            end
-        end
-    end
-end
-
-# One branch for each kind, so that a step of a column costs no dynamic call.
-branches(build, table, first) = Expr(:block, (:(code == $(first + k) && return $(build(row...))) for (k, row) in enumerate(table))...)
-
-@eval function compute!(code::Int, n::Int, m::Int, y::Cursor{T}, a::Cursor{T}, b::Cursor{T}) where {T}
-    $(branches((name, f, slope) -> :(fill_columns!($f, n, m, y, a)), UNARIES, 0))
-    $(branches((name, f, da, db) -> :(fill_columns!($f, n, m, y, a, b)), BINARIES, length(UNARIES)))
-    return fill_columns!(identity, n, m, y, a)
-end
-
-@eval function pull_a!(code::Int, fresh::Bool, n::Int, m::Int, da::Cursor{T}, dy::Cursor{T}, y::Cursor{T}, a::Cursor{T}, b::Cursor{T}) where {T}
-    $(branches((name, f, slope) -> :(pull_columns!((u, v, w) -> $slope(u, w), fresh, n, m, da, dy, a, b, y)), UNARIES, 0))
-    $(branches((name, f, da, db) -> :(pull_columns!($da, fresh, n, m, da, dy, a, b, y)), BINARIES, length(UNARIES)))
-    return pull_columns!(through, fresh, n, m, da, dy, a, b, y)
-end
-
-@eval function pull_b!(code::Int, fresh::Bool, n::Int, m::Int, db::Cursor{T}, dy::Cursor{T}, y::Cursor{T}, a::Cursor{T}, b::Cursor{T}) where {T}
-    $(branches((name, f, da, db) -> :(pull_columns!($db, fresh, n, m, db, dy, a, b, y)), BINARIES, length(UNARIES)))
-    return nothing
-end
 
 """An array that is a step of a longer one, read where it lies; its slope goes to the same step of `slope`."""
 mutable struct StepOf{T}
@@ -170,6 +107,14 @@ end
 StepOf(x::Array{T}, number::Int) where {T} = (s = size(x); StepOf{T}(vec(x), (s[1:end-2]..., s[end]), number, s[end-1], T[], false))
 batch_of(x::StepOf) = x.size[end]
 
+"""The gradient of a product (features, batch) that is a step of a longer one: it is read where it lies."""
+function backward(op::MatMul{T}, (left, right, _, size_a, _), dy::StepOf{T}, want::Int) where {T}
+    a, b = flat_left(left), right_matrix(right)
+    whole = reshape(dy.slope, (size(b, 1), dy.steps, size(a, 2)))
+    da = wanted(want, 1) ? reshape(multiply!(sized!(op.da, size(a)), 'T', 'N', b, view(whole, :, dy.number, :)), size_a) : nothing
+    return (da, nothing)
+end
+
 """Columns of an array over all samples; a tile's begin `tiles` numbers per sample further (scratch: always at the same place)."""
 struct Walk{T}
     array::Vector{T}
@@ -181,7 +126,7 @@ end
 walk_of(s::Source, x::StepOf{T}, array::Vector{T}=x.whole) where {T} = Walk{T}(array, s.width * x.steps, s.width * x.steps, s.width * (x.number - 1))
 walk_of(s::Source, x::Vector{T}, array::Vector{T}=x) where {T} = (n = s.shared ? 0 : s.width; Walk{T}(array, n, n, 0))
 dense_walk(x::Array{T,2}) where {T} = Walk{T}(vec(x), size(x, 1), size(x, 1), 0)
-tile_walk(x::Array{T,2}) where {T} = Walk{T}(vec(x), size(x, 1), 0, 0)
+tile_walk(x::Array{T,2}, before::Int=0) where {T} = Walk{T}(vec(x), size(x, 1), 0, before)
 
 """The columns of a tile that begins at sample `n` (from 0)."""
 @inline cursor(w::Walk{T}, n::Int, offset::Int) where {T} = Cursor{T}(w.array, n * w.tiles + w.before + offset, w.step)
@@ -209,50 +154,73 @@ function walks_of(op::Columns{T}, xs::Vector{Any}, N::Int) where {T}
 end
 
 function ascend!(op::Columns{T}, walks::Vector{Walk{T}}, N::Int) where {T}
-    for n in 0:op.tile:N-1, s in op.instructions
-        y, a, b = cursor(walks[s.y.place], n, s.y.offset), cursor(walks[s.a.place], n, s.a.offset), cursor(walks[s.b.place], n, s.b.offset)
-        compute!(s.code, s.width, min(op.tile, N - n), y, a, b)
+    at(r, n) = cursor(walks[r.place], n, r.offset)
+    for n in 0:op.tile:N-1, s in op.ascent
+        m = min(op.tile, N - n)
+        y, a, b = at(s.y, n), at(s.a, n), at(s.b, n)
+        s.code == SUM_OF_PRODUCTS ? sum_products!(s.width, m, y, a, b, at(s.c, n), at(s.d, n)) : compute!(s.code, s.width, m, y, a, b)
     end
 end
 
 function backward(op::Columns{T}, (walks, xs, sizes, N)::Tuple{Vector{Walk{T}},Vector{Any},Vector{Any},Int}, dys::Vector{Any}, want::Int) where {T}
     above = Vector{T}[dy === nothing ? T[] : vec(dy::Array{T}) for dy in dys]
-    below, added_ = Walk{T}[], Bool[]
-    for (k, (s, x, b)) in enumerate(zip(op.sources, xs, op.dxs))
-        if x isa StepOf
-            push!(below, walk_of(s, x, x.slope))
-            push!(added_, x.written)
-            x.written = true
+    homes = Walk{T}[tile_walk(op.slopes, k) for k in op.before]
+    foreach((r, dy) -> r.alone && !isempty(dy) && (homes[r.slot] = Walk{T}(dy, r.width, r.width, 0)), op.results, above)
+    moves, found, outside = Tuple{Source,Walk{T},Bool}[], Any[nothing for _ in xs], falses(length(homes))
+    for steps in (true, false), (k, s) in enumerate(op.sources)
+        (xs[k] isa StepOf) == steps || continue
+        to, added_ = below!(op, s, k, xs, sizes, N, found, want)
+        isempty(to.array) && continue
+        if added_ || outside[s.slot] || any(dy -> pointer(dy) == pointer(to.array), above)
+            push!(moves, (s, to, added_))
         else
-            d = wanted(want, k) ? vec(sized!(b, s.width, s.shared ? 1 : N)) : T[]
-            s.shared && fill!(d, zero(T))
-            push!(below, walk_of(s, x, d))
-            push!(added_, s.shared)
+            homes[s.slot], outside[s.slot] = to, true
         end
     end
-    descend!(op, walks, above, below, added_, N)
-    return Tuple(Any[wanted(want, k) && !(xs[k] isa StepOf) ? dynamic(reshape)(d.array, sizes[k]) : nothing for (k, d) in enumerate(below)])
+    descend!(op, walks, homes, above, moves, N)
+    return Tuple(found)
 end
 
-function descend!(op::Columns{T}, walks::Vector{Walk{T}}, above::Vector{Vector{T}}, below::Vector{Walk{T}}, added_::Vector{Bool}, N::Int) where {T}
-    slopes = tile_walk(op.slopes)
-    at(offset) = cursor(slopes, 0, offset)
+"""Where the gradient of source `k` goes (an empty array: nowhere), and whether it is added to what is there; it becomes `found[k]` but where that is a step of a longer one."""
+function below!(op::Columns{T}, s::Source, k::Int, xs::Vector{Any}, sizes::Vector{Any}, N::Int, found::Vector{Any}, want::Int) where {T}
+    x, nowhere = xs[k], Walk{T}(T[], 0, 0, 0)
+    if x isa StepOf
+        added_ = x.written
+        x.written = true
+        return walk_of(s, x, x.slope)::Walk{T}, added_
+    end
+    wanted(want, k) || return nowhere, false
+    twin = op.at_step[k] ? findfirst(i -> op.sources[i].slot == s.slot && xs[i] isa StepOf && !isempty(xs[i].slope), eachindex(xs)) : nothing
+    twin === nothing || (found[k] = xs[twin]; return nowhere, false)
+    d = vec(sized!(op.dxs[k], s.width, s.shared ? 1 : N))
+    s.shared && fill!(d, zero(T))
+    found[k] = dynamic(reshape)(d, sizes[k])
+    return walk_of(s, x, d)::Walk{T}, s.shared
+end
+
+function descend!(op::Columns{T}, walks::Vector{Walk{T}}, homes::Vector{Walk{T}}, above::Vector{Vector{T}}, moves::Vector{Tuple{Source,Walk{T},Bool}}, N::Int) where {T}
+    at(r::Rows, n) = cursor(walks[r.place], n, r.offset)
+    at(s::Slope, n) = cursor(homes[s.slot], n, s.offset)
     for n in 0:op.tile:N-1
         m = min(op.tile, N - n)
-        foreach(k -> fill!(view(op.slopes, k, :), zero(T)), op.unwritten)
+        foreach(((slot, row),) -> clear!(cursor(homes[slot], n, row - 1), 1, m), op.unwritten)
         for (r, dy) in zip(op.results, above)
-            isempty(dy) ? fill!(view(op.slopes, r.slope+1:r.slope+r.width, :), zero(T)) : fill_columns!(identity, r.width, m, at(r.slope), Cursor{T}(dy, n * r.width, r.width))
+            to = cursor(homes[r.slot], n, 0)
+            isempty(dy) ? clear!(to, r.width, m) : r.alone || fill_columns!(identity, r.width, m, to, Cursor{T}(dy, n * r.width, r.width))
         end
-        for k in length(op.instructions):-1:1
-            s = op.instructions[k]
-            y, a, b = cursor(walks[s.y.place], n, s.y.offset), cursor(walks[s.a.place], n, s.a.offset), cursor(walks[s.b.place], n, s.b.offset)
-            s.da.offset < 0 || pull_a!(s.code, s.da.fresh, s.width, m, at(s.da.offset), at(s.dy.offset), y, a, b)
-            s.db.offset < 0 || pull_b!(s.code, s.db.fresh, s.width, m, at(s.db.offset), at(s.dy.offset), y, a, b)
+        for k in length(op.descent):-1:1
+            s = op.descent[k]
+            y, a, b, dy = at(s.y, n), at(s.a, n), at(s.b, n), at(s.dy, n)
+            if s.code == MUL && s.da.fresh && s.db.fresh
+                pull_factors!(s.width, m, at(s.da, n), at(s.db, n), dy, a, b)
+            else
+                s.da.slot == 0 || pull_a!(s.code, s.da.fresh, s.width, m, at(s.da, n), dy, y, a, b)
+                s.db.slot == 0 || pull_b!(s.code, s.db.fresh, s.width, m, at(s.db, n), dy, y, a, b)
+            end
         end
-        for (s, w, sum_) in zip(op.sources, below, added_)
-            isempty(w.array) && continue
-            to = cursor(w, n, 0)
-            sum_ ? fill_columns!(+, s.width, m, to, to, at(s.slope)) : fill_columns!(identity, s.width, m, to, at(s.slope))
+        for (s, w, added_) in moves
+            to, from = cursor(w, n, 0), cursor(homes[s.slot], n, 0)
+            added_ ? fill_columns!(+, s.width, m, to, to, from) : fill_columns!(identity, s.width, m, to, from)
         end
     end
 end

@@ -81,6 +81,28 @@ end
     end
 end
 
+@testset "a sum that only its readers compute, of two arrays, a row and a number" begin
+    program = group([3, 3, 6]; rows=(6,)) do s, x, y, row
+        both, joined = wide(s, "add", 3, x, y), together(s, 6, x, y)
+        shifted = wide(s, "add", 6, wide(s, "exp", 6, wide(s, "add", 6, row, joined)), Literal(0.5))
+        (together(s, 3, wide(s, "sigmoid", 1, part(s, both, 0, 1)), wide(s, "tanh", 2, part(s, both, 1, 3))), wide(s, "tanh", 6, shifted))
+    end
+    @test count(f -> f.code > P.OF_SUM, program.steps[1].op.ascent) == 4
+    check(program, numbers(12, 3, 19), numbers(13, 3, 19), numbers(14, 6)) do x, y, row
+        z = x .+ y
+        [vcat(sigma.(z[1:1, :]), tanh.(z[2:3, :])), tanh.(exp.(row .+ vcat(x, y)) .+ 0.5)]
+    end
+end
+
+@testset "a sum of products is one formula, but not where a product is read again: $again" for again in (false, true)
+    program = group([3, 3, 3]) do s, x, y, z
+        p, q = wide(s, "mul", 3, x, y), wide(s, "mul", 3, y, z)
+        (wide(s, "add", 3, p, q), again ? wide(s, "square", 3, p) : x)[1:1+again]
+    end
+    @test any(f -> f.code == P.SUM_OF_PRODUCTS, program.steps[1].op.ascent) == !again
+    check((x, y, z) -> [x .* y .+ y .* z, (x .* y) .^ 2][1:1+again], program, numbers(15, 3, 19), numbers(16, 3, 19), numbers(17, 3, 19))
+end
+
 @testset "every kind with a slope: $name" for name in ("add", "sub", "mul", "div", "maximum", "minimum")
     f = Dict("add" => +, "sub" => -, "mul" => *, "div" => /, "maximum" => max, "minimum" => min)[name]
     program = group((s, a, b) -> (y = wide(s, name, 3, wide(s, "tanh", 3, a), b); (wide(s, "square", 3, y), y)), [3, 3])

@@ -63,6 +63,7 @@ BUILDERS["scan"] = function (::Type{T}, step, weights, activation) where {T}
     foreach(p -> share_buffers!(p, programs[1]), programs)
     steps = n == 0 ? Step[] : programs[1].steps
     products = products_of(T, step.body, steps, sequences, held)
+    foreach(q -> q.twin > 0 && steps[q.step].op isa MatMul && foreach(p -> give_steps!(p, steps[q.step].outputs[1]), programs), products)
     in_place = Bool[read_in_place(step.body, steps, step.body.inputs[i].id) for i in 1:sequences]
     return Scan{T}(step.body, weights, programs, step.path, order, sequences, held, a["carried"], products, in_place, [Buffer{T,1}() for _ in 1:sequences], Any[nothing, nothing], Route([], -1), Bool[])
 end
@@ -80,6 +81,14 @@ function share_buffers!(p::Program{T}, first_::Program{T}) where {T}
         elseif s.op isa Columns{T}
             foreach(i -> s.op.sources[i].id in inputs || (s.op.dxs[i] = one.dxs[i]), eachindex(s.op.dxs))
         end
+    end
+end
+
+"""Whoever reads `product`, (features, batch), by columns may give a step of its twin's gradient as that of the product."""
+function give_steps!(p::Program, product::Int)
+    for s in p.steps
+        k = s.op isa Columns ? findfirst(x -> x.id == product, s.op.sources) : nothing
+        k === nothing || (s.op.at_step[k] = is_matrix(p.plan.steps[findfirst(x -> x.output == product, p.plan.steps)::Int].shape))
     end
 end
 
@@ -101,7 +110,7 @@ function twin_of(body::Plan, steps, product::Int, sequences::Int)
     for (i, input) in enumerate(body.inputs[1:sequences])
         readers = filter(s -> input.id in s.inputs || product in s.inputs, steps)
         length(readers) == 1 && readers[1].op isa Columns && !(input.id in body.outputs) && !(product in body.outputs) || continue
-        slopes = Int[s.slope for s in readers[1].op.sources if s.id in (input.id, product)]
+        slopes = Int[s.slot for s in readers[1].op.sources if s.id in (input.id, product)]
         length(slopes) == 2 && slopes[1] == slopes[2] && return i
     end
     return 0
