@@ -48,9 +48,13 @@ def _remembering(init: Callable[..., None]) -> Callable[..., None]:
     return call
 
 
+_signature = functools.cache(inspect.signature)
+"""Asked for at every layer that is made."""
+
+
 def _bound(owner: str, init: Callable[..., None], made: Any, args: tuple[Any, ...], named: dict[str, Any]) -> dict[str, Any]:
     """The arguments by name. Errors: ArgumentError."""
-    signature = inspect.signature(init)
+    signature = _signature(init)
     known = [n for n, p in list(signature.parameters.items())[1:] if p.kind is not p.VAR_KEYWORD]
     known += [n for n in (*type(made).options, *COMMON) if n not in known]
     unknown = [k for k in named if k not in known]

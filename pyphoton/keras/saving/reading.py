@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -170,7 +171,7 @@ def _constructed(cls: Any, args: dict[str, Any]) -> Any:
     own = vars(cls).get("from_config")
     if own is not None and not cls.__module__.startswith("pyphoton."):
         return cls.from_config(args)
-    several = next((n for n, p in inspect.signature(cls).parameters.items() if p.kind is p.VAR_POSITIONAL), getattr(cls, "variadic", None))
+    several = _variadic(cls)
     rest = args.pop(several, ()) if several else ()
     if issubclass(cls, Description) and not issubclass(cls, Layer):
         args = {k: tuple(v) if isinstance(v, list) else v for k, v in args.items()}
@@ -180,6 +181,12 @@ def _constructed(cls: Any, args: dict[str, Any]) -> Any:
         raise
     except Exception as error:
         raise FileError(cls.__name__, "arguments that it can have", f"{type(error).__name__}: {str(error)[:200]}") from error
+
+
+@functools.cache
+def _variadic(cls: Any) -> str | None:
+    """The argument that takes any number of layers."""
+    return next((n for n, p in inspect.signature(cls).parameters.items() if p.kind is p.VAR_POSITIONAL), getattr(cls, "variadic", None))
 
 
 def _array(config: dict[str, Any]) -> Any:
