@@ -37,6 +37,7 @@ _NAMES = {
     "keras.states": ("reset_states_",),
     "keras.symbolic": ("Tensor", "variable"),
     "keras.verbs": ("compile_", "evaluate", "fit_", "predict", "predict_on_batch", "test_on_batch", "train_on_batch_"),
+    "layers": ("add_",),
     **_LAYERS,
 }  # fmt: skip
 _names, _named, __dir__ = lazily(__name__, _NAMES)

@@ -187,7 +187,7 @@ def add(first: Any, *layers: Any) -> Any:
 
 
 def add_(model: Any, *layers: Any) -> Any:
-    """Append layers to a Sequential, in place (Julia's `add!`). Returns the model."""
-    if not isinstance(model, Sequential):
+    """Append layers to a Sequential, of pyphoton or of its Keras face, in place (Julia's `add!`). Returns the model."""
+    if not callable(getattr(type(model), "add_", None)):
         raise ArgumentError("add_", "a Sequential", repr(model))
     return model.add_(*layers)

@@ -2,6 +2,8 @@
 
 """
     Noise: while training, x + std n, or x (1 + std n) where it multiplies; n are normal numbers
+
+In Flux: no layer of its own; `x -> x .+ std .* randn(Float32, size(x))` while training.
 """
 struct Noise{T}
     std::T
