@@ -6,6 +6,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 
+class Measured(dict[str, list[float]]):
+    """Lists by name. "acc" is the accuracy, too, as Keras 1 called it, where nothing else has that name."""
+
+    def __missing__(self, name: str) -> list[float]:
+        known = {"acc": "accuracy", "val_acc": "val_accuracy"}.get(name)
+        if known is None or known not in self:
+            raise KeyError(name)
+        return self[known]
+
+
 class History:
     """What was measured in each epoch: `history` is a dictionary of lists by name, `epoch` the epochs' numbers from 0.
 
@@ -13,7 +23,7 @@ class History:
     """
 
     def __init__(self) -> None:
-        self.history: dict[str, list[float]] = {}
+        self.history: dict[str, list[float]] = Measured()
         self.epoch: list[int] = []
         self.params: dict[str, Any] = {}
         self.model: Any = None
