@@ -1,5 +1,9 @@
 """A small model of the Keras face for tests of training: any function of layers, with names for its inputs and outputs."""
 
+import pytest
+
+from pyphoton import BackendMissing
+from pyphoton.interop.keras_model import keras_module
 from pyphoton.keras.layer import Layer
 from pyphoton.keras.training import Trainable
 
@@ -31,3 +35,11 @@ def chain(*layers):
         return x
 
     return Net(run, layers)
+
+
+def installed_keras():
+    """Keras 3 itself, on what it runs on here."""
+    try:
+        return keras_module()
+    except BackendMissing as error:
+        pytest.skip(f"there is no Keras that can be imported: {error}")

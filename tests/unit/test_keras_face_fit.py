@@ -6,7 +6,7 @@ from copy import deepcopy
 
 import numpy as np
 import pytest
-from keras_net import Net, chain
+from keras_net import Net, chain, installed_keras
 
 import pyphoton as pp
 from pyphoton import keras
@@ -146,8 +146,7 @@ def test_evaluate_predict_and_single_batches():
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # inside real Keras
 def test_several_outputs_report_as_keras_does():
     """Names, order and numbers of [loss, metrics, losses of outputs] are real Keras's."""
-    pytest.importorskip("torch", reason="Keras computes with torch here")
-    real = pytest.importorskip("keras", reason="the order is real Keras's")
+    real = installed_keras()
     into = real.Input((3,))
     theirs = real.Model(into, [real.layers.Dense(1, name="a")(into), real.layers.Dense(2, name="b")(into)])
     options = {"loss": ["mse", "mae"], "loss_weights": [2.0, 0.5], "metrics": [["mae"], ["mse"]]}
@@ -420,7 +419,6 @@ def test_callbacks_of_other_forms_run_beside():
     lines = []
     line().fit(X, Y, callbacks=[lambda workout, phase: lines.append(phase), pp.SilentMeter()], batch_size=10)
     assert lines == ["train", "train", "valid"]
-    pytest.importorskip("torch", reason="Keras computes with torch here")
-    real = pytest.importorskip("keras", reason="its callbacks are run")
+    real = installed_keras()
     stop = real.callbacks.EarlyStopping("loss", patience=0, mode="max")
     assert len(line().fit(X, Y, epochs=5, callbacks=[stop])) < 5

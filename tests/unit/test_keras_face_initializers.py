@@ -2,20 +2,12 @@
 
 import numpy as np
 import pytest
+from keras_net import installed_keras
 
 import pyphoton as pp
 from pyphoton.errors import ArgumentError, PhotonError
 from pyphoton.initialisers import draw
-from pyphoton.interop.keras_model import keras_module
 from pyphoton.keras import constraints, initializers, regularizers
-
-
-def installed_keras():
-    """Keras 3, on whatever it runs on here."""
-    try:
-        return keras_module()
-    except pp.BackendMissing as error:
-        pytest.skip(f"there is no Keras that can be imported: {error}")
 
 
 def drawn(init, shape=(200, 300), fans=None):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from keras_net import chain
+from keras_net import chain, installed_keras
 
 import pyphoton as pp
 from pyphoton import keras
@@ -39,8 +39,7 @@ def trained(optimizer, steps=5):
 @pytest.mark.parametrize("name", CASES)
 def test_five_updates_are_those_of_keras(name):
     """The same weights after five updates: places of epsilon, first accumulators, decay and clipping are Keras's."""
-    pytest.importorskip("torch", reason="Keras computes with torch here")
-    real = pytest.importorskip("keras", reason="the numbers are real Keras's")
+    real = installed_keras()
     model = real.Sequential([real.Input((4,)), real.layers.Dense(1, kernel_initializer=real.initializers.Constant(0.1))])
     model.compile(getattr(real.optimizers, name.split()[0])(**CASES[name]), "mse")
     for _ in range(5):
@@ -69,8 +68,7 @@ def made(module, name):
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_schedules_are_those_of_keras(name):
     """The rate of each of 40 steps."""
-    pytest.importorskip("torch", reason="Keras computes with torch here")
-    real = pytest.importorskip("keras", reason="the numbers are real Keras's")
+    real = installed_keras()
     theirs, mine = (made(m, name) for m in (real.optimizers.schedules, schedules))
     np.testing.assert_allclose([mine(t) for t in range(40)], [float(theirs(t)) for t in range(40)], rtol=1e-4, atol=1e-7)
 
