@@ -3,33 +3,17 @@
 from __future__ import annotations
 
 import gc
-from typing import Any
 
 from benchmarks.cases import Case, data
 from benchmarks.engines import Training
-from benchmarks.engines.pyphoton_fit import _model
-from pyphoton.keras import losses, optimizers
-from pyphoton.keras.layer import Layer
-from pyphoton.keras.training import Trainable
-
-
-class Net(Trainable, Layer):
-    """The layers of a case as a model of the face, with one input and one output."""
-
-    def __init__(self, inside: Any) -> None:
-        super().__init__()
-        self.inside = inside
-        self.input_names, self.output_names = ["x"], ["y"]
-
-    def forward(self, x: Any) -> Any:
-        """The layers, one behind the other."""
-        return self.inside(x)
+from benchmarks.engines.keras_layers import stack
+from pyphoton.keras import Input, Sequential, layers, losses, optimizers
 
 
 def build(case: Case, *, backend: str) -> Training:
     """Build and compile the model; an epoch is one call of fit."""
     x, y = data(case)
-    model = Net(_model(case.name))
+    model = Sequential([Input(case.shape), *stack(case.name, layers)])
     model.compile(optimizers.Adam(1e-3), losses.SparseCategoricalCrossentropy(from_logits=True), backend=backend, seed=case.seed)
     losses_seen: list[float] = []
 

@@ -11,26 +11,7 @@ from keras import layers  # type: ignore[import-untyped, unused-ignore]
 
 from benchmarks.cases import Case, data
 from benchmarks.engines import Training
-
-
-def _layers(name: str) -> list[keras.Layer]:
-    """Return the Keras layers of a case."""
-    match name:
-        case "mlp":
-            return [layers.Dense(256, activation="relu"), layers.Dense(10)]
-        case "conv":
-            return [
-                layers.Conv2D(16, 3, activation="relu", data_format="channels_first"),
-                layers.Conv2D(32, 3, activation="relu", data_format="channels_first"),
-                layers.MaxPooling2D(2, data_format="channels_first"),
-                layers.Flatten(),
-                layers.Dense(10),
-            ]
-        case "lstm":
-            return [layers.LSTM(64), layers.Dense(10)]
-        case "tiny":
-            return [layers.Dense(16, activation="relu"), layers.Dense(3)]
-    raise KeyError(f"no Keras model for the case {name!r}")
+from benchmarks.engines.keras_layers import stack
 
 
 def build(case: Case) -> Training:
@@ -39,7 +20,7 @@ def build(case: Case) -> Training:
         raise RuntimeError(f"Keras was imported before with the backend {keras.backend.backend()!r}, not torch")
     keras.utils.set_random_seed(case.seed)
     x, y = data(case)
-    model = keras.Sequential([keras.Input(case.shape), *_layers(case.name)])
+    model = keras.Sequential([keras.Input(case.shape), *stack(case.name, layers)])
     model.compile(
         optimizer=keras.optimizers.Adam(1e-3),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from pyphoton import constraints as limiting
 from pyphoton import graph, parameters, regularisers
-from pyphoton.errors import ArgumentError, near
+from pyphoton.errors import ArgumentError, KeraFlowError, near
 from pyphoton.initialisers import Given
 from pyphoton.keras.custom import Custom
 from pyphoton.keras.masks import passed_on
@@ -147,7 +147,7 @@ class Layer(Nodal, Custom, Regularised):
         given = arrays_by_name(f"{self.name} initial_weights", self.initial_weights, list(params), aliases=self.short_names)
         for name, array in given.items():
             if tuple(array.shape) != params[name].shape:
-                raise ArgumentError(f"{self.name} initial_weights", f"{name} of shape {params[name].shape}", str(tuple(array.shape)), "Layer weight shape mismatch.")
+                raise KeraFlowError(f"{self.name} initial_weights", f"{name} of shape {params[name].shape}", str(tuple(array.shape)), "Layer weight shape mismatch.")
         return {name: replace(p, init=Given(given[name])) if name in given else p for name, p in params.items()}
 
     def penalties(self, params: Mapping[str, Param]) -> dict[str, Any]:
