@@ -11,7 +11,7 @@ import numpy as np
 from pyphoton import layers as L
 from pyphoton.activations import relu, sigmoid, tanh
 from pyphoton.conformance.case import Table, floats, whole
-from pyphoton.layers.noise import Noise
+from pyphoton.layers.noise import NormalNoise
 from pyphoton.tensor import apply
 
 _SPACE = {1: (7,), 2: (5, 6), 3: (4, 3, 5)}
@@ -35,9 +35,9 @@ def _simple() -> None:
     _add("dropout", lambda: L.Dropout(0.4), flat, random=True)
     _add("dropout-none", lambda: L.Dropout(0.0), flat)
     _add("dropout-all", lambda: L.Dropout(1.0), flat)
-    _add("noise", lambda: Noise(0.4), flat, random=True)
-    _add("noise-multiply", lambda: Noise(0.4, multiply=True), flat, random=True)
-    _add("noise-none", lambda: Noise(0.0), flat)
+    _add("noise", lambda: NormalNoise(0.4), flat, random=True)
+    _add("noise-multiply", lambda: NormalNoise(0.4, multiply=True), flat, random=True)
+    _add("noise-none", lambda: NormalNoise(0.0), flat)
     _add("flatten", L.Flatten, floats(2, 3, 2, 2))
     _add("reshape", lambda: L.Reshape((2, 6)), floats(2, 3, 4))
     _add("reshape-rest", lambda: L.Reshape((2, -1, 3)), floats(2, 3, 4))

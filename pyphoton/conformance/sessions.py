@@ -13,7 +13,7 @@ from pyphoton import layers as L
 from pyphoton.backends.base import NONE, Limits, Report, Stream, Whole
 from pyphoton.conformance.cases import CASES, OPTIMISERS, Case, floats
 from pyphoton.conformance.problem import Problem, difference, largest, numeric_gradient
-from pyphoton.layers.noise import Noise
+from pyphoton.layers.noise import NormalNoise
 from pyphoton.optimisers import SGD, Adam, Optimiser, clipped_together
 from pyphoton.tensor import apply
 
@@ -314,7 +314,7 @@ def _noise(name: str, device: str) -> Iterator[Found]:
     """Normal noise: mean, deviation, the gradient through it, off in evaluation, the same for the same seed."""
     for multiply in (False, True):
         text = f"noise{' that multiplies' if multiply else ''}"
-        problem = Problem(Case("noise", partial(Noise, 0.5, multiply), (floats(60, 80, low=1.0, high=2.0),)), "float64")
+        problem = Problem(Case("noise", partial(NormalNoise, 0.5, multiply), (floats(60, 80, low=1.0, high=2.0),)), "float64")
         x, made = problem.arrays[0], problem.module(name, device)
         (y,), (same,) = (m.run(problem.plan, problem.arrays, training=True) for m in (made, problem.module(name, device)))
         numbers = (y / x - 1 if multiply else y - x) / 0.5

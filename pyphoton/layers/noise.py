@@ -11,7 +11,7 @@ from pyphoton.typing import Shape
 
 
 @description
-class Noise(Layer):
+class NormalNoise(Layer):
     """Adds normal numbers with mean 0 and deviation `std` while training; with `multiply` each number is multiplied by 1 + such a number.
 
         y = x + std * n,  or  y = x * (1 + std * n)
@@ -26,7 +26,7 @@ class Noise(Layer):
 
     def __post_init__(self) -> None:
         if isinstance(self.std, bool) or not isinstance(self.std, int | float) or not 0 <= self.std < float("inf"):
-            raise ArgumentError("Noise", "std: a number from 0", repr(self.std))
+            raise ArgumentError("NormalNoise", "std: a number from 0", repr(self.std))
 
     def infer(self, *inputs: Shape) -> Shape:
         """The input's shape."""

@@ -1,12 +1,15 @@
 """Descriptions: they print the constructor that makes them again, become JSON and come back, and never change."""
 
 import dataclasses
+import importlib
 import inspect
 import json
+import pkgutil
 
 import numpy as np
 import pytest
 
+import pyphoton
 import pyphoton as pp
 from pyphoton import initialisers, layers, losses, metrics, optimisers
 from pyphoton.description import Description, from_config, to_config
@@ -166,3 +169,17 @@ def test_descriptions_have_a_docstring_each(module):
         assert cls.__doc__
         assert cls.__doc__ not in {base.__doc__ for base in cls.__mro__[1:]}
         assert not cls.__doc__.startswith(f"{cls.__name__}(")
+
+
+def test_no_two_classes_share_a_name():
+    """A file names a class by its name alone: all classes of the library that files may name are told apart."""
+    for module in pkgutil.walk_packages(pyphoton.__path__, "pyphoton."):
+        if not module.name.startswith(("pyphoton.backends", "pyphoton.interop", "pyphoton.__main__")):
+            importlib.import_module(module.name)
+    todo, found = [Description], set()
+    while todo:
+        cls = todo.pop()
+        todo += cls.__subclasses__()
+        if cls.__module__.startswith("pyphoton.") and cls.in_files and cls is not Description:
+            found.add(cls)
+    assert len({cls.__name__ for cls in found}) == len(found)

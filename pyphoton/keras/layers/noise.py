@@ -11,7 +11,7 @@ from pyphoton.keras.data_format import FORMATS, checked_format
 from pyphoton.keras.layers.core import Dropout, checked_rate
 from pyphoton.keras.layers.stock import Standard, each_element
 from pyphoton.layers import base
-from pyphoton.layers.noise import Noise
+from pyphoton.layers.noise import NormalNoise
 from pyphoton.scopes import where
 from pyphoton.typing import show
 
@@ -37,7 +37,7 @@ class GaussianNoise(_Normal):
 
     def core(self) -> base.Layer:
         """Added noise."""
-        return Noise(self.stddev)
+        return NormalNoise(self.stddev)
 
 
 class GaussianDropout(_Normal):
@@ -51,7 +51,7 @@ class GaussianDropout(_Normal):
 
     def core(self) -> base.Layer:
         """Multiplied noise."""
-        return Noise((self.rate / (1 - self.rate)) ** 0.5, multiply=True)
+        return NormalNoise((self.rate / (1 - self.rate)) ** 0.5, multiply=True)
 
 
 class AlphaDropout(Dropout):
