@@ -97,6 +97,7 @@ class Layer(Nodal, Custom, Regularised):
         if "__init__" in cls.__dict__:
             cls.__init__ = _remembering(cls.__init__)  # type: ignore[method-assign]
 
+    @_remembering
     def __init__(
         self, *, name: str | None = None, trainable: bool = True, initial_weights: Any = None, regularizers: Any = None, constraints: Any = None,
         input_dim: Any = None, input_shape: Any = None, batch_input_shape: Any = None,
@@ -204,6 +205,3 @@ class Stock(Layer):
     def attrs(self, *inputs: Shape) -> dict[str, Any]:
         """The inner layer's."""
         return self.inner.attrs(*inputs)
-
-
-Layer.__init__ = _remembering(Layer.__init__)  # type: ignore[method-assign]

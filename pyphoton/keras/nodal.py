@@ -13,7 +13,7 @@ from pyphoton.parameters import Parameter, view
 from pyphoton.tensor import Tensor
 
 
-class Nodal(base.Layer):
+class Nodal(base.Layer, own_call=True):
     """A layer that knows its calls."""
 
     @property
@@ -91,6 +91,16 @@ class Nodal(base.Layer):
 
     # ---- calling ---------------------------------------------------------------------------------------------------------
 
+    def __call__(self, *inputs: Any, training: bool | None = None) -> Any:
+        """The layer on tensors (a tensor, or several) or on a batch of arrays (an array, or several). training: on arrays, as in training."""
+        if training is None or not isinstance(training, bool):
+            return super().__call__(*inputs)
+        given = self.arranged(*inputs)
+        flat = [t for i in given for t in (i if isinstance(i, tuple) else (i,))]
+        if any(isinstance(t, Tensor) for t in flat):
+            raise KeraFlowError(repr(self), "training=None in a model", f"training={training}", "fit trains, predict does not; trainable=False keeps parameters.")
+        return self.computed(*given, training=training)
+
     def arranged(self, *inputs: Any) -> tuple[Any, ...]:
         """Lists of tensors as tuples, and a Sequential that begins with an Input as the tensor that it stands for. Errors: KeraFlowError."""
         return tuple(_argument(self, i) for i in inputs)
@@ -118,17 +128,3 @@ def _argument(layer: Any, given: Any) -> Any:
     if given is None or isinstance(given, str) or (callable(given) and not hasattr(given, "shape")):
         raise KeraFlowError(repr(layer), "a tensor, or numbers", repr(given), "Begin with x = Input(shape).")
     return given
-
-
-def _call(self: Nodal, *inputs: Any, training: bool | None = None) -> Any:
-    """The layer on tensors (a tensor, or several) or on a batch of arrays (an array, or several). training: on arrays, as in training."""
-    if training is None or not isinstance(training, bool):
-        return base.Layer.__call__(self, *inputs)
-    given = self.arranged(*inputs)
-    flat = [t for i in given for t in (i if isinstance(i, tuple) else (i,))]
-    if any(isinstance(t, Tensor) for t in flat):
-        raise KeraFlowError(repr(self), "training=None in a model", f"training={training}", "fit trains, predict does not; trainable=False keeps parameters.")
-    return self.computed(*given, training=training)
-
-
-Nodal.__call__ = _call  # type: ignore[method-assign, assignment]

@@ -48,9 +48,10 @@ class Layer(Description):
     step_names: ClassVar[Mapping[str, str]] = {}
     """What the step of the engines calls a parameter, where the layer has another name for it."""
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, *, own_call: bool = False, **kwargs: Any) -> None:
+        """own_call: `__call__` of the class is how its layers are called, and not what they compute."""
         super().__init_subclass__(**kwargs)
-        if "__call__" in cls.__dict__:  # a model may be written with __call__ as well as with forward
+        if "__call__" in cls.__dict__ and not own_call:  # a model may be written with __call__ as well as with forward
             cls.forward = cls.__dict__["__call__"]  # type: ignore[method-assign]
             del cls.__call__
 

@@ -18,7 +18,7 @@ from pyphoton.tensor import Tensor, apply
 from pyphoton.typing import show
 
 
-class Scanned(Layer):
+class Scanned(Layer, own_call=True):
     """A layer that goes through a sequence step by step. A subclass says what one step does: `step`, `state_sizes`."""
 
     options: ClassVar[tuple[str, ...]] = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll")
@@ -58,6 +58,16 @@ class Scanned(Layer):
     def trace(self, *inputs: Any) -> Any:
         """The whole sequence; `activation` belongs to the step."""
         return self.forward(*inputs)
+
+    def __call__(self, *inputs: Any, training: bool | None = None, initial_state: Any = None) -> Any:
+        """The layer on a sequence, or on (sequence, state, ...); `initial_state`: a state, or a list of them. Errors: KeraFlowError."""
+        if initial_state is not None:
+            given = tuple(initial_state) if isinstance(initial_state, tuple | list) else (initial_state,)
+            inputs = ((*inputs, *given),)
+        first = inputs[0][0] if inputs and isinstance(inputs[0], tuple | list) and inputs[0] else inputs[0]
+        if self.stateful and isinstance(first, Tensor) and tracing.get() is None and first.shape[0] is None:
+            raise KeraFlowError(repr(self), "an input of a known batch size", show(first.shape), "A stateful layer keeps a state for each sample: Input(shape, batch_size=...).")
+        return super().__call__(*inputs, training=training)
 
     def forward(self, *inputs: Any) -> Any:
         """The sequence (batch, steps, features), then the first states where they are given."""
@@ -133,17 +143,3 @@ def repeated(m: Tensor, new: Tensor, old: Tensor) -> Tensor:
     m = m if new.shape[1] == m.shape[1] else m[:, :1]
     found: Tensor = m * new + (1 - m) * old
     return found
-
-
-def _called(self: Scanned, *inputs: Any, initial_state: Any = None) -> Any:
-    """The layer on a sequence, or on (sequence, state, ...); `initial_state`: a state, or a list of them. Errors: KeraFlowError."""
-    if initial_state is not None:
-        given = tuple(initial_state) if isinstance(initial_state, tuple | list) else (initial_state,)
-        inputs = ((*inputs, *given),)
-    first = inputs[0][0] if inputs and isinstance(inputs[0], tuple | list) and inputs[0] else inputs[0]
-    if self.stateful and isinstance(first, Tensor) and tracing.get() is None and first.shape[0] is None:
-        raise KeraFlowError(repr(self), "an input of a known batch size", show(first.shape), "A stateful layer keeps a state for each sample: Input(shape, batch_size=...).")
-    return super(Scanned, self).__call__(*inputs)
-
-
-Scanned.__call__ = _called  # type: ignore[method-assign, assignment]
