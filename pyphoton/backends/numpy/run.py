@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -90,6 +90,10 @@ class NumpyModule:
     def session(self, optimiser: Optimiser, frozen: frozenset[str], limits: Limits = NONE) -> NumpySession:
         """A session that evaluates."""
         return NumpySession(self)
+
+    def joint(self, sessions: Sequence[Any]) -> Any:
+        """Errors: Unsupported."""
+        NumpySession._refuse("training by several sessions")
 
 
 class NumpySession:

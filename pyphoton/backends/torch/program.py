@@ -47,7 +47,7 @@ class Program:
             self.registers += [None] * (count - len(self.registers))
         self.main = [code[:3] for code in lowered if id(code[3]) in needed]
         self.rest = [code[:3] for code in lowered if id(code[3]) not in needed]
-        self.trained: tuple[frozenset[str], list[str]] | None = None
+        self.trained: dict[tuple[frozenset[str], ...], Any] = {}
         self.params = sorted({p for s in plan.steps for p in s.params.values()})
 
     def __call__(self, arrays: tuple[Tensor, ...]) -> list[Tensor]:
