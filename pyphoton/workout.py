@@ -13,7 +13,7 @@ import numpy as np
 from pyphoton import losses, optimisers, parameters
 from pyphoton import metrics as metric_names
 from pyphoton.arguments import checked, is_integer
-from pyphoton.backends.base import Report, Session, Stream, Whole
+from pyphoton.backends.base import Batches, Report, Session, Stream, Whole
 from pyphoton.callbacks.forms import listed
 from pyphoton.callbacks.hooks import Fit
 from pyphoton.callbacks.running import Running
@@ -277,7 +277,7 @@ class Workout:
 
     def _batches(
         self, data: Epochs, batch_size: int | None, convertor: Any, shuffle: bool, train: bool = True
-    ) -> tuple[Whole | Stream, int | None]:
+    ) -> tuple[Batches, int | None]:
         """The epoch's data for the backend, and the number of minibatches where it is known."""
         now = Pass(self.network.seed, self.epochs)
         current = data.next(now, batch_size, shuffle)
@@ -315,7 +315,7 @@ class Workout:
         return plan, batch.arrays, batch.samples()
 
 
-def _peeked(stream: Stream) -> Stream:
+def _peeked(stream: Stream[Plan]) -> Stream[Plan]:
     """The stream with its first minibatch read: planning it has made the parameters that the session needs."""
     rest = iter(stream.batches)
     first = next(rest, None)

@@ -15,6 +15,7 @@ from pyphoton.callbacks.forms import hooks_of
 from pyphoton.callbacks.hooks import Fit, Hooks, Step
 from pyphoton.errors import ArgumentError, note
 from pyphoton.interrupt import Interrupt
+from pyphoton.plan import Plan
 from pyphoton.progress import wanted
 from pyphoton.stopping import StopTraining
 
@@ -36,7 +37,7 @@ class Running:
         self.cut = False
         self._item: Any = None
         self._number = 0
-        self._whole: Whole | None = None
+        self._whole: Whole[Plan] | None = None
 
     @property
     def steps(self) -> bool:
@@ -118,7 +119,7 @@ class Running:
         self._whole = batches if isinstance(batches, Whole) else None
         return replace(batches, batches=self._each(batches)) if isinstance(batches, Stream) else batches
 
-    def _each(self, stream: Stream) -> Iterator[Any]:
+    def _each(self, stream: Stream[Plan]) -> Iterator[Any]:
         try:
             for number, item in enumerate(stream.batches):
                 self._number, self._item = number, item
@@ -159,7 +160,7 @@ class Running:
         return self.fit.workout.network.pair(arrays)
 
 
-def _rows(whole: Whole, number: int) -> tuple[Any, ...]:
+def _rows(whole: Whole[Plan], number: int) -> tuple[Any, ...]:
     rows = np.arange(whole.samples) if whole.order is None else whole.order
     cut = rows[number * whole.batch_size : (number + 1) * whole.batch_size]
     return tuple(np.asarray(array)[cut] for array in whole.arrays)
