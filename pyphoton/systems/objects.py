@@ -90,7 +90,8 @@ class MLSystem(MLObject):
 
     @models.setter
     def models(self, models: Any) -> None:
-        members = models.items() if isinstance(models, Mapping) else enumerate(models) if isinstance(models, list | tuple) else [("", models)]
+        many = models.items() if isinstance(models, Mapping) else enumerate(models) if isinstance(models, list | tuple) else [("", models)]
+        members: list[tuple[Any, Any]] = list(many)
         for name, model in members:
             if not isinstance(model, Layer):
                 where = f"{type(self).__name__}.models" + (f"[{name!r}]" if name != "" else "")
@@ -98,7 +99,7 @@ class MLSystem(MLObject):
                 raise ArgumentError(where, "a model: a layer, or an object derived from MLModel", repr(model), hint)
             if isinstance(models, Mapping) and not (isinstance(name, str) and name.isidentifier()):
                 raise ArgumentError(f"{type(self).__name__}.models", "names like those of variables", repr(name))
-        vars(self)["_models"] = dict(models) if isinstance(models, Mapping) else [model for _, model in members] if members else []
+        vars(self)["_models"] = dict(models) if isinstance(models, Mapping) else [model for _, model in members]
 
     def children(self) -> dict[str, Any]:
         """The models, and other layers among the attributes, by name."""
