@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from pyphoton import graph, parameters
-from pyphoton.errors import ArgumentError
+from pyphoton.errors import ArgumentError, MissingMethod
 from pyphoton.layers.base import Layer
 from pyphoton.scopes import children, unique
 from pyphoton.systems import recording
@@ -131,7 +131,13 @@ class MLSystem(MLObject):
 
     def loss(self, batch: Any) -> Any:
         """The sum of the losses of the models; 0 for none."""
-        values = [LOSS.needed(model)(model, batch) for model in named_models(self).values()]
+        models = named_models(self)
+        without = [name for name, model in models.items() if LOSS.of(type(model)) is None]
+        if without:
+            name, kind = type(self).__name__, type(models[without[0]]).__name__
+            hint = f"Write `def loss(self, batch)` in {name}, or its steps (training_step, validation_step, test_step), or @loss.register({kind})."
+            raise MissingMethod(name, "a loss of every model, whose sum is the system's", f"none of {', '.join(without)}", hint)
+        values = [LOSS.needed(model)(model, batch) for model in models.values()]
         return sum(values[1:], values[0]) if values else 0
 
     # ---- steps -------------------------------------------------------------------------------------------------------

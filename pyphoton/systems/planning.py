@@ -64,6 +64,11 @@ class StepNetwork(Network):
 
     structure: Structure = None
 
+    @property
+    def generation(self) -> int:
+        """Another number whenever there are other parameters than before."""
+        return len(self.parameters)
+
     def planned(
         self, stage: str, run: Callable[[Recorded], None], arrays: Sequence[Any], structure: Structure, *, counters: Counters | None = None,
         handles: Sequence[Any] = (), names: Sequence[str] = (), training: bool = False,

@@ -12,11 +12,14 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Any
+from typing import Any, TypeAlias
 
 from pyphoton.errors import ArgumentError, DataError, NotBuilt, ShapeError, TraceError
 from pyphoton.tensor import Tensor
 from pyphoton.typing import show
+
+
+Counters: TypeAlias = Mapping[str, int]
 
 
 class Counter:
@@ -67,21 +70,24 @@ Integral.register(Counter)
 
 @dataclass(frozen=True)
 class Log:
-    """One number that is kept by name: a tensor of the step, or a number that stays what it is."""
+    """One number that is kept by name: a tensor of the step, or a number that stays what it is. `plain`: by that name everywhere."""
 
     name: str
     value: Any
     on_step: bool
     on_epoch: bool
     prog_bar: bool
+    plain: bool = False
 
+    @property
     def step_name(self) -> str:
         """What a step's value is called."""
-        return f"{self.name}_step" if self.on_epoch else self.name
+        return f"{self.name}_step" if self.on_epoch and not self.plain else self.name
 
-    def epoch_name(self) -> str:
+    @property
+    def epoch_names(self) -> tuple[str, ...]:
         """What the epoch's mean is called."""
-        return f"{self.name}_epoch" if self.on_step else self.name
+        return (self.name, f"{self.name}_epoch") if self.on_step and not self.plain else (self.name,)
 
 
 def checked_log(name: Any, value: Any, on_step: Any, on_epoch: Any) -> None:
@@ -162,6 +168,3 @@ def trainer_of(system: Any) -> Any:
     if found is None:
         raise NotBuilt(type(system).__name__, "a system that has a trainer", "none", "Write trainer = setup(system, data) first.")
     return found
-
-
-Counters = Mapping[str, int]

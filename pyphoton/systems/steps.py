@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pyphoton.errors import ArgumentError, ShapeError, TraceError, Unsupported
@@ -139,7 +139,7 @@ class Recorded:
         total = with_added(loss, [loss, *outputs]) if self.training else loss
         taken = any(log.name == key for log in self.logs)
         turn = Turn([total], sessions, _now())
-        self._settle([turn], None if taken else Log(key, None, self.training, True, True), key=key)
+        self._settle([turn], None if taken else Log(key, None, self.training, True, True, plain=True), key=key)
 
     def _loss(self, value: Any, where: str) -> Tensor | None:
         if isinstance(value, Mapping):
@@ -164,8 +164,8 @@ class Recorded:
             hint = "Call step() after manual_backward, or zero_grad() before it; for one update in several minibatches give the optimiser accumulate=."
             raise Unsupported("training_step", "a step() for every manual_backward", f"gradients of optimiser {left[0]} that wait for the next minibatch", hint)
         if loss is not None and all(log.name != key for log in self.logs):
-            self.logs.append(Log(key, loss, True, True, True))
-        self._settle(list(self.turns), *(Log(turn.name, None, True, True, True) for turn in self.turns))
+            self.logs.append(Log(key, loss, self.training, True, True, plain=True))
+        self._settle(list(self.turns), *(Log(turn.name, None, True, True, True, plain=True) for turn in self.turns))
 
     def _settle(self, turns: list[Turn], *losses: Log | None, key: str = "") -> None:
         """Every logged tensor belongs to the turn in which it is computed; one that is made after the last has a turn of its own."""
@@ -200,7 +200,7 @@ def _named_apart(log: Log, names: set[str]) -> Log:
     while name in names:
         name, k = f"{log.name}_{k}", k + 1
     names.add(name)
-    return Log(name, log.value, log.on_step, log.on_epoch, log.prog_bar)
+    return replace(log, name=name)
 
 
 def _now() -> float:
@@ -211,15 +211,14 @@ def _made(tensor: Tensor) -> float:
     return -1 if tensor.node is None else tensor.node.time
 
 
-def called(function: Callable[..., Any], system: Any, step: Recorded, where: str) -> Any:
+def called(method: Callable[..., Any], step: Recorded, where: str) -> Any:
     """A step's method on the batch, with `batch_idx` where it takes it. Errors: ArgumentError for other arguments."""
-    try:
-        signature = inspect.signature(function)
-    except (TypeError, ValueError):
-        signature = None
-    for arguments in ((system, step.batch, step.counter("batch_idx")), (system, step.batch)):
-        if signature is None or _binds(signature, arguments):
-            return function(*arguments)
+    if not callable(method):
+        raise ArgumentError(where, "a method of (self, batch, batch_idx)", repr(method))
+    signature = inspect.signature(method)
+    for arguments in ((step.batch, step.counter("batch_idx")), (step.batch,)):
+        if _binds(signature, arguments):
+            return method(*arguments)
     raise ArgumentError(where, "a method of (self, batch, batch_idx) or (self, batch)", f"one of {signature}")
 
 
