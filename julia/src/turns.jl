@@ -2,8 +2,8 @@
 # itself is the turn of one.
 
 """
-A program, the sessions that update by its gradients, all that these train, and the weights that several of them train: these get the
-gradient as it was.
+A program, the sessions that update by its gradients (without any it is only computed), all that these train, and the weights that several
+of them train: these get the gradient as it was.
 """
 struct Turn
     program::Any
@@ -14,7 +14,7 @@ end
 
 function Turn(program_, sessions::Vector{Session})
     length(sessions) == 1 && return Turn(program_, sessions, sessions[1].trained, [])
-    isempty(sessions) && throw(PlanError("a turn without a session"))
+    isempty(sessions) && return Turn(program_, sessions, Trained(0, Bool[]), [])
     several(w) = count(s -> !(w.path in s.frozen), sessions) > 1
     return Turn(program_, sessions, together!(sessions), Any[w for w in program_.weights if w.role == "weight" && several(w)])
 end
@@ -73,10 +73,11 @@ end
 
 """Forward, and backward and updates while training. False when the loss is not finite and may not be."""
 function take_turn!(l::Lesson, t::Turn, p::Program, arrays, samples::Int, numbers::Vector{Float64}, at::Int)
-    m = activate!(t.sessions[1].owner, t.trained)
+    m = l.sessions[1].owner
+    isempty(t.sessions) || activate!(m, t.trained)
     forward!(p, m.mode, arrays)
     values!(numbers, p, at)
-    l.train || return true
+    l.train && !isempty(t.sessions) || return true
     l.finite && !isfinite(numbers[at+1]) && return false
     backward!(p, route!(p, t.trained.version))
     kept = Any[(copy(w.gradient), w.fresh) for w in t.shared]

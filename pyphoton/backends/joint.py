@@ -44,8 +44,8 @@ def check_turns(turns: Turns, count: int) -> None:
     if not turns or not all(isinstance(t, Turn) for t in turns):
         raise ArgumentError("joint epoch", "at least one Turn in a tuple", repr(turns)[:80])
     for turn in turns:
-        if not turn.sessions or not all(0 <= k < count for k in turn.sessions) or len(set(turn.sessions)) != len(turn.sessions):
-            raise ArgumentError("joint epoch", f"turns of at least one of sessions 0 to {count - 1}, each once", repr(turn.sessions))
+        if not all(0 <= k < count for k in turn.sessions) or len(set(turn.sessions)) != len(turn.sessions):
+            raise ArgumentError("joint epoch", f"turns of sessions 0 to {count - 1}, each once", repr(turn.sessions))
     kinds = {tuple((v.shape, v.dtype) for v in turn.plan.inputs) for turn in turns}
     if len(kinds) > 1:
         raise ArgumentError("joint epoch", "plans of the same inputs in the same order", " and ".join(map(repr, sorted(kinds, key=repr))))
