@@ -154,12 +154,10 @@ class Running:
     def _step(self, values: Mapping[str, float]) -> Step:
         return Step(self._number, values, self._pair)
 
-    def _pair(self) -> tuple[Any, Any]:
+    def _pair(self) -> Any:
         """The minibatch (X, Y) of the running step."""
         arrays = self._item[1] if self._whole is None else _rows(self._whole, self._number)
-        met = self.fit.workout.network.met
-        x, y = arrays[: len(met.shapes)], arrays[len(met.shapes) :]
-        return x if met.as_tuple else x[0], y if len(y) > 1 else y[0]
+        return self.fit.workout.network.pair(arrays)
 
 
 def _rows(whole: Whole[Plan], number: int) -> tuple[Any, ...]:
