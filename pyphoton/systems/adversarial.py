@@ -19,7 +19,10 @@ from pyphoton.data.forms import members, names_of
 from pyphoton.errors import ArgumentError, ShapeError
 from pyphoton.layers.noise import NormalNoise
 from pyphoton.measured import measured
+from pyphoton.metrics import named
 from pyphoton.network import Network
+from pyphoton.optimisers import Adam
+from pyphoton.systems.objects import MLSystem
 from pyphoton.tensor import Tensor, apply
 
 Clip: TypeAlias = "tuple[float, float] | None"
@@ -79,6 +82,71 @@ def pgd(
     for _ in range(steps):
         moved = near(moved + length * given.direction(moved))
     return given.back(moved)
+
+
+class FGSMSystem(MLSystem):
+    """Adversarial training: a model learns from each minibatch as it is and as an attack moves it.
+
+        loss = alpha * loss(model(x), y) + (1 - alpha) * loss(model(x_adv), y),  x_adv = attack(model, loss, x, y, eps)
+
+    model, loss, eps, clip: as for `fgsm`. alpha: the share of the inputs as they are, from 0 to 1. optimizer: Adam() by default.
+    attack: `fgsm`, or a function of the same arguments: `partial(pgd, steps=5)`. metrics: as for a Workout.
+    Batches are pairs (x, y). Logged beside the loss are the two losses, `clean_loss` and `adversarial_loss`, and each metric of both,
+    as `accuracy` and `adversarial_accuracy`; with `val_` or `test_` in front where they are measured. Errors: ArgumentError.
+    From Goodfellow, Shlens and Szegedy 2015.
+    """
+
+    def __init__(
+        self, model: Any, loss: Any, eps: float, alpha: float = 0.5, *, optimizer: Any = None, clip: Clip = (0, 1), attack: Any = fgsm, metrics: Any = (),
+    ) -> None:  # fmt: skip
+        super().__init__({"model": model})
+        if not callable(loss) or not callable(attack):
+            raise ArgumentError("FGSMSystem", "a loss and an attack that can be called", f"{loss!r} and {attack!r}")
+        if isinstance(alpha, bool) or not isinstance(alpha, int | float) or not 0 <= alpha <= 1:
+            raise ArgumentError("FGSMSystem", "alpha: a number from 0 to 1", repr(alpha))
+        self.model, self.objective, self.attack = model, loss, attack
+        self.eps, self.alpha, self.clip = _number("FGSMSystem", "eps", eps), float(alpha), clip
+        _limits("FGSMSystem", clip)
+        self.optimizer = Adam() if optimizer is None else optimizer
+        self.metrics = named(metrics, {})
+
+    def losses(self, batch: Any, before: str | None = None) -> Any:
+        """The loss of a batch. `before`: log what it is made of, under names that begin so."""
+        x, y = batch
+        clean = self.model(x)
+        moved = self.model(self.attack(self.model, self.objective, x, y, self.eps, clip=self.clip))
+        found = {"": clean, "adversarial_": moved}
+        parts = {kind: measured(self.objective, p, y, "loss") for kind, p in found.items()}
+        if before is not None:
+            for kind, p in found.items():
+                self.log(f"{before}{kind or 'clean_'}loss", parts[kind])
+                for name, metric in self.metrics.items():
+                    self.log(f"{before}{kind}{name}", measured(metric, p, y, "metric"))
+        return self.alpha * parts[""] + (1 - self.alpha) * parts["adversarial_"]
+
+    def loss(self, batch: Any) -> Any:
+        """Of the batch as it is and as it is moved."""
+        return self.losses(batch)
+
+    def training_step(self, batch: Any, batch_idx: Any) -> Any:
+        """The loss, with what it is made of."""
+        return self.losses(batch, "")
+
+    def validation_step(self, batch: Any, batch_idx: Any) -> Any:
+        """The loss, with what it is made of."""
+        return self.losses(batch, "val_")
+
+    def test_step(self, batch: Any, batch_idx: Any) -> Any:
+        """The loss, with what it is made of."""
+        return self.losses(batch, "test_")
+
+    def predict_step(self, batch: Any, batch_idx: Any) -> Any:
+        """The model on inputs, or on those of pairs."""
+        return self.model(batch[0] if isinstance(batch, tuple | list) else batch)
+
+    def configure_optimizer(self) -> Any:
+        """The optimiser."""
+        return self.optimizer
 
 
 # ---- formulas, on tensors and on arrays ------------------------------------------------------------------------------
