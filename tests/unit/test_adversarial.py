@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import runpy
 from functools import partial
 
 import numpy as np
 import pytest
+from test_examples import FOLDER, figures
 
 import pyphoton as pp
 from pyphoton import get_backend
@@ -214,3 +216,14 @@ def test_adversarial_training_makes_a_classifier_more_robust():
         trainer.fit(epochs=8, verbose=False)
         robust[name] = trainer.test(test)["test_adversarial_accuracy"]
     assert robust["plain"] < 0.5 and robust["adversarial"] > robust["plain"] + 0.3, robust
+
+
+def test_the_example_makes_a_network_robust(monkeypatch, capsys):
+    """examples/systems/02_adversarial_training.py: an attack that fools the plain network is read by the other one, at little cost."""
+    pytest.importorskip("sklearn", reason="the example's data come with it")
+    monkeypatch.setenv("EPOCHS", "10")
+    runpy.run_path(str(FOLDER / "systems" / "02_adversarial_training.py"), run_name="__main__")
+    found = figures(capsys.readouterr().out)
+    assert min(found["clean, plain training"], found["clean, adversarial training"]) > 0.93
+    assert found["attacked, adversarial training"] > found["attacked, plain training"] + 0.25
+    assert found["attacked in ten steps, adversarial training"] <= found["attacked in one step, adversarial training"] + 0.02
