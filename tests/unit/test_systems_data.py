@@ -3,8 +3,23 @@
 import numpy as np
 import pytest
 
-from pyphoton import MSE, SGD, Adam, ArgumentError, BatchNorm, CosineDecay, DataError, Dense, Dropout, FileError, PhotonError, Sequential, VectorDataset, relu
-from pyphoton.systems import DataModule, Cosine, GANSystem, MLSystem, loss, setup
+from pyphoton import (
+    MSE,
+    SGD,
+    Adam,
+    ArgumentError,
+    BatchNorm,
+    CosineDecay,
+    DataError,
+    Dense,
+    Dropout,
+    FileError,
+    PhotonError,
+    Sequential,
+    VectorDataset,
+    relu,
+)
+from pyphoton.systems import Cosine, DataModule, GANSystem, MLSystem, loss, setup
 
 RANDOM = np.random.default_rng(17)
 X = RANDOM.normal(size=(30, 4)).astype("float32")

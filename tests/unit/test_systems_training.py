@@ -5,7 +5,21 @@ import math
 import numpy as np
 import pytest
 
-from pyphoton import MAE, MSE, SGD, Adam, CosineDecay, Dense, EarlyStop, NonFiniteLoss, PhotonError, Sequential, StepDecay, get_backend, stop
+from pyphoton import (
+    MAE,
+    MSE,
+    SGD,
+    Adam,
+    CosineDecay,
+    Dense,
+    EarlyStop,
+    NonFiniteLoss,
+    PhotonError,
+    Sequential,
+    StepDecay,
+    get_backend,
+    stop,
+)
 from pyphoton.systems import (
     Cosine,
     ExponentialLR,
@@ -425,7 +439,7 @@ def test_hooks_that_nobody_calls_are_refused():
         def on_train_epoch_finish(self):
             """Never called."""
 
-    with pytest.raises(PhotonError, match="on_train_epoch_finish.*on_train_epoch_"):
+    with pytest.raises(PhotonError, match=r"on_train_epoch_finish.*on_train_epoch_"):
         setup(Typo(), (X, Y))
 
 
