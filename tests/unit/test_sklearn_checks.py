@@ -9,7 +9,9 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from pyphoton.interop import PhotonClassifier, PhotonRegressor
 
 
+@pytest.mark.slow
 @parametrize_with_checks([PhotonClassifier(), PhotonRegressor()])
-def test_scikit_learns_own_check(estimator, check):
-    """One check of scikit-learn's; none is excused."""
+def test_scikit_learns_own_check(estimator, check, monkeypatch):
+    """One check of scikit-learn's; none is excused, and that of array API inputs is asked for."""
+    monkeypatch.setenv("SCIPY_ARRAY_API", "1")
     check(estimator)
