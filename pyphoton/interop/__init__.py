@@ -8,6 +8,7 @@ from __future__ import annotations
 from pyphoton.lazy import lazily
 
 _NAMES = {
+    "interop.kinds": ("as_kind",),
     "interop.sklearn_estimators": ("PhotonClassifier", "PhotonRegressor"),
 }
 __all__, __getattr__, __dir__ = lazily(__name__, _NAMES)
