@@ -38,8 +38,8 @@ _NAMES = {
     "data.transformers": ("ImageCrop", "Map", "Noise", "NoisingTransformer", "OneHotEncoder", "Split", "Subset", "Transformer"),
     "data.vectors": ("ArrayDataset", "TestDataset", "VectorDataset"),
     "errors": (
-        "ArgumentError", "BackendMissing", "DataError", "FileError", "KeraFlowError", "LayoutError", "NonFiniteLoss", "NotBuilt", "PhotonError",
-        "ShapeError", "TraceError", "UnknownName", "Unsupported",
+        "ArgumentError", "BackendMissing", "DataError", "FileError", "KeraFlowError", "LayoutError", "MissingMethod", "NonFiniteLoss",
+        "NotBuilt", "PhotonError", "ShapeError", "TraceError", "UnknownName", "Unsupported",
     ),
     "functions": ("concatenate", "exp", "log", "maximum", "minimum", "one_hot", "sqrt", "square", "where"),
     "gradient": ("Gradients",),
@@ -59,7 +59,7 @@ _NAMES = {
         "Reshape", "Residual", "Sequential", "SkipConnection", "Softmax", "add", "add_", "output_size",
     ),
     "losses": (
-        "BCE", "BCELoss", "CE", "CrossEntropyLoss", "FocalLoss", "HingeLoss", "L1Loss", "L2Loss", "LNLoss", "Loss",
+        "BCE", "BCELoss", "CE", "CrossEntropyLoss", "FocalLoss", "HingeLoss", "L1Loss", "L2Loss", "LNLoss", "Loss", "LossSum",
         "MAE", "MAELoss", "MSE", "MSELoss", "PseudoHuberLoss", "SquaredHingeLoss", "bce_loss", "mae", "mse", "nll",
     ),
     "metrics": ("Accuracy", "BinaryAccuracy", "Metric", "OneHotBinaryAccuracy", "accuracy"),

@@ -34,7 +34,7 @@ class Cost:
 
 
 def costs(plan: Plan, params: Mapping[str, Param] | None = None) -> tuple[Cost, ...]:
-    """The cost of each step of a plan for a batch of one sample. A scan costs what its body costs, at every step.
+    """The cost of each step of a plan for a batch of one sample. A scan costs what its body costs, at every step, a gradient twice that.
 
     `params` describes the parameters where the plan itself does not: in a body.
     """
@@ -47,7 +47,7 @@ def costs(plan: Plan, params: Mapping[str, Param] | None = None) -> tuple[Cost, 
         outputs = _outputs(step, inputs)
         shapes |= dict(zip(step.outputs, outputs, strict=True))
         if step.body is not None:
-            inside, times = costs(step.body, params), step.attrs["steps"]
+            inside, times = costs(step.body, params), step.attrs.get("steps", 2)  # a gradient is a way there and a way back
             found.append(Cost(times * sum(c.multiply_adds for c in inside), times * sum(c.numbers for c in inside) + prod(outputs[0])))
             continue
         formula = FORMULAS.get(step.op, _none)

@@ -10,6 +10,7 @@ PhotonError
 ├── TraceError       (TypeError)     a Python function that cannot be followed symbolically
 ├── NonFiniteLoss    (ArithmeticError)  the loss became NaN or infinite
 ├── NotBuilt         (RuntimeError)  something was asked for that exists only once the input's shape is known
+├── MissingMethod    (NotImplementedError)  a class of the user's lacks a method that is needed now
 ├── Unsupported      (NotImplementedError)  this backend cannot do that; the way out is in the text
 ├── BackendMissing   (ImportError)   the engine is not installed
 └── FileError        (ValueError)    a saved file that is damaged, foreign or of a newer format
@@ -106,6 +107,10 @@ class NonFiniteLoss(PhotonError, ArithmeticError):
 
 class NotBuilt(PhotonError, RuntimeError):
     """Parameters or shapes were asked for before the input's shape was known."""
+
+
+class MissingMethod(PhotonError, NotImplementedError):
+    """A class of the user's lacks a method that is needed now; the text shows what to write."""
 
 
 class Unsupported(PhotonError, NotImplementedError):

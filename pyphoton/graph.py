@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -102,6 +103,48 @@ def scan(
     y = body.outputs[0]
     node.outputs = (Tensor((y.shape[0], steps, *y.shape[1:]), y.dtype, node),)
     return node.outputs[0]
+
+
+def gradient_of(function: Callable[..., Any], x: Tensor, *held: Any) -> Tensor:
+    """The gradient of `function(x, *held)`, one number, with respect to x, inside of a trace: a tensor of x's shape, as one node.
+
+    It is computed as in evaluation: dropout is off, running numbers do not move, states of sequences begin anew, losses that layers
+    add do not count. To whatever is differentiated around it it is a constant (the convention of FGSM, Goodfellow et al. 2015), and
+    the weights that the function uses get no gradient from it. What the function takes from where it was written is held as well.
+    Errors: TraceError for an x that is no tensor of floats, ShapeError where the function gives something else than one number.
+    """
+    recorder = deferred((x, *held))
+    if recorder is not None:
+        made: Tensor = recorder.recorded(partial(gradient_of, function), (x, *held), {})
+        return made
+    if not isinstance(x, Tensor) or not x.dtype.startswith("float"):
+        raise TraceError(where("gradient_of"), "a tensor of floats", repr(x), "Whole numbers have no gradient; take that of what they become.")
+    node, state = Node("gradient", (), {}, path=where_path()), tracing.get()
+    added = len(state.losses) if state else 0
+    inner = Tensor(x.shape, x.dtype)
+    inner.mask = x.mask
+    y = call(function, inner, *held) if hasattr(function, "kind") else function(inner, *held)
+    if state:
+        del state.losses[added:]
+    if not isinstance(y, Tensor) or y.shape != ():
+        raise ShapeError(where("gradient_of"), "one number for the batch", show(y.shape) if isinstance(y, Tensor) else repr(y), "Reduce it: .sum() or .mean().")
+    nodes, outside = _since(node.time, y, inner)
+    node.inputs, node.body = (x, *outside), Graph((inner, *outside), (y,), nodes)
+    node.outputs = (Tensor(x.shape, x.dtype, node),)
+    return node.outputs[0]
+
+
+def _since(time: int, y: Tensor, own: Tensor) -> tuple[tuple[Node, ...], tuple[Tensor, ...]]:
+    """The nodes behind y that are younger than `time`, and the tensors that they take from before, but for `own`."""
+    nodes, outside, todo = dict[int, Node](), dict[int, Tensor](), [y]
+    while todo:
+        t = todo.pop()
+        if t.node is None or t.node.time < time:
+            outside |= {} if t is own else {id(t): t}
+        elif id(t.node) not in nodes:
+            nodes[id(t.node)] = t.node
+            todo += [i for i in t.node.inputs if isinstance(i, Tensor)]
+    return tuple(sorted(nodes.values(), key=lambda n: n.time)), tuple(outside.values())
 
 
 def _check_added(body: Graph) -> None:

@@ -37,6 +37,31 @@ class Loss(Description):
         p, y = pair(type(self).__name__, prediction, target)
         return self.reduce(self.elements(p, y))
 
+    def __add__(self, other: Any) -> Any:
+        """The sum of two losses, as a loss."""
+        return combined(self, other, 1.0, 1.0)
+
+    def __radd__(self, other: Any) -> Any:
+        return self if _is_zero(other) else combined(other, self, 1.0, 1.0)
+
+    def __sub__(self, other: Any) -> Any:
+        return combined(self, other, 1.0, -1.0)
+
+    def __rsub__(self, other: Any) -> Any:
+        return combined(other, self, 1.0, -1.0)
+
+    def __mul__(self, factor: Any) -> Any:
+        """The loss times a number, as a loss."""
+        return scaled(self, factor)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, divisor: Any) -> Any:
+        return scaled(self, 1.0 / divisor if _is_number(divisor) else divisor)
+
+    def __neg__(self) -> Any:
+        return scaled(self, -1.0)
+
     def elements(self, p: Any, y: Any) -> Any:
         """The loss of each element or sample."""
         raise NotImplementedError
@@ -46,6 +71,62 @@ class Loss(Description):
         if callable(self.reduction):
             return self.reduction(elements)
         return elements if self.reduction == "none" else apply(self.reduction, elements)
+
+
+@description
+class LossSum(Loss):
+    """sum over k of factors[k] * losses[k](p, y): what `MSE() + 0.1 * MAE()` makes.
+
+    losses: losses, or functions of (prediction, target). A sum of the library's own losses can be saved.
+    """
+
+    losses: tuple[Any, ...]
+    factors: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        good = isinstance(self.losses, tuple) and self.losses and all(callable(loss) and not isinstance(loss, type) for loss in self.losses)
+        if not good or not isinstance(self.factors, tuple) or len(self.factors) != len(self.losses):
+            raise ArgumentError("LossSum", "losses, and as many factors", f"{self.losses!r} and {self.factors!r}")
+        if not all(_is_number(factor) for factor in self.factors):
+            raise ArgumentError("LossSum factors=", "finite numbers", repr(self.factors))
+
+    def __call__(self, prediction: Any, target: Any) -> Any:
+        """The weighted sum of the losses of a batch."""
+        values = [loss(prediction, target) if f == 1 else loss(prediction, target) * f for loss, f in zip(self.losses, self.factors, strict=True)]
+        return sum(values[1:], values[0])
+
+    def __repr__(self) -> str:
+        terms = (f"{'' if f == 1 else f'{f:g} * '}{getattr(loss, '__name__', loss)}" for loss, f in zip(self.losses, self.factors, strict=True))
+        return " + ".join(terms)
+
+
+def combined(a: Any, b: Any, of_a: float, of_b: float) -> Any:
+    """of_a * a + of_b * b, of which one is a loss. NotImplemented where the other is neither a loss nor a function."""
+    parts = [_terms(a, of_a), _terms(b, of_b)]
+    if None in parts:
+        return NotImplemented
+    losses, factors = zip(*(term for part in parts for term in part or ()), strict=True)
+    return LossSum(losses, factors)
+
+
+def scaled(loss: Any, factor: Any) -> Any:
+    """factor * loss. NotImplemented for a factor that is no number."""
+    terms = _terms(loss, factor) if _is_number(factor) else None
+    return NotImplemented if terms is None else LossSum(*zip(*terms, strict=True))
+
+
+def _terms(what: Any, factor: float) -> list[tuple[Any, float]] | None:
+    if isinstance(what, LossSum):
+        return [(loss, float(f * factor)) for loss, f in zip(what.losses, what.factors, strict=True)]
+    return [(what, float(factor))] if callable(what) and not isinstance(what, type) else None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
+
+
+def _is_zero(value: Any) -> bool:
+    return _is_number(value) and value == 0
 
 
 def shape_of(x: Any) -> tuple[int | None, ...]:

@@ -154,10 +154,14 @@ class Network:
         self._remember(batch.x, batch.x_tuple)
         return found
 
-    def _cached(self, key: Any, make: Callable[[], graph.Graph]) -> Plan:
+    def _forget_former(self) -> None:
+        """Plans of a structure that has changed are no longer good."""
         if self._structure != _structure:
             self._plans.clear()
             self._structure = _structure
+
+    def _cached(self, key: Any, make: Callable[[], graph.Graph]) -> Plan:
+        self._forget_former()
         found = self._plans.get(key)
         if found is None:
             found = self._plans[key] = self._adopt(make())
@@ -304,6 +308,14 @@ class Network:
     def frozen(self) -> frozenset[str]:
         """The paths of parameters that training leaves alone."""
         return frozenset(path for path, p in self.parameters.items() if p.frozen or p.role == "state")
+
+    def pair(self, arrays: tuple[Any, ...]) -> Any:
+        """The minibatch (X, Y) that the engine got as these arrays."""
+        met = self.met
+        if met is None:
+            return arrays
+        x, y = arrays[: len(met.shapes)], arrays[len(met.shapes) :]
+        return x if met.as_tuple else x[0], y if len(y) > 1 else y[0]
 
     def limits(self) -> Limits:
         """The constraints of parameters that are trained."""

@@ -28,7 +28,7 @@ FORMAT = 1
 FUSED = frozenset({"relu", "tanh", "sigmoid", "softplus", "gelu", "swish", "selu"})
 """Activations that become part of the layer's step before them."""
 
-ALONE = frozenset({"python", "scan", "parameter"})
+ALONE = frozenset({"python", "scan", "gradient", "parameter"})
 """Steps that no activation becomes part of."""
 
 VIEWS = frozenset({"getitem", "reshape", "flatten", "transpose"})
@@ -60,7 +60,9 @@ class Step:
     function: Callable[..., Any] | None = None
     body: Plan | None = None
     """What a scan does at each step. Its inputs: a step of each of the first `sequences` inputs (batch, steps, ...), the next `held`
-    ones as they are, and the states, which begin as the other inputs say. Its outputs: that of the step, and the next states."""
+    ones as they are, and the states, which begin as the other inputs say. Its outputs: that of the step, and the next states.
+    Or what a gradient is taken of: the body's inputs are the step's, its output is one number, and the step's result is the gradient
+    with respect to the first input, computed in evaluation mode, and a constant to whatever is differentiated."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -247,6 +249,11 @@ class _Planner:
         shapes = tuple(t.shape for t in node.outputs)
         if node.body is not None:
             body = _Planner(node.body, self.dtype).plan()
+            if node.op == "gradient" and not body.inputs[0].dtype.startswith("float"):
+                raise TraceError(
+                    f"{node.path} gradient".strip(), "a tensor of floats", "one of whole numbers, which are used as positions",
+                    "Whole numbers have no gradient; take that of what they become: of an Embedding's output, say.",
+                )  # fmt: skip
             return Step(node.op, node.path, inputs, outputs, shapes, {path: path for path in body.params}, node.attrs, body=body)
         if node.layer is None:
             attrs = {k: self.dtype if k == "dtype" and str(v).startswith("float") else v for k, v in node.attrs.items()}

@@ -7,7 +7,7 @@ that of the layer. A limit is a plan without inputs, which a session runs after 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 from weakref import ref
@@ -41,7 +41,7 @@ def with_added(loss: Tensor, outputs: Sequence[Tensor]) -> Tensor:
     state = tracing.get()
     added = list(state.losses) if state else []
     reached = graph.reached([*outputs, loss, *(value for value in added if isinstance(value, Tensor))])
-    for layer, at, shapes in _regularised(reached):
+    for layer, at, shapes in _regularised(replace(reached, nodes=tuple(n for n in reached.nodes if n.op != "gradient"))):
         for name, function in layer.penalties(layer.params(*shapes)).items():
             value = graph.call(function, graph.own_array(layer, name, shapes=shapes, path=at))
             if not isinstance(value, Tensor) or value.shape != ():

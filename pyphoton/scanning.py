@@ -75,6 +75,9 @@ def spread(plan: Plan) -> Plan:
         if step.body is None:
             steps.append(step)
             continue
+        if step.op != "scan":
+            steps.append(replace(step, body=spread(step.body)))
+            continue
         outer.steps = steps
         step = _spread_scan(outer, step, spread(step.body))
         steps = [*outer.steps, step]

@@ -12,8 +12,8 @@ import numpy as np
 
 from pyphoton import losses, optimisers, parameters
 from pyphoton import metrics as metric_names
-from pyphoton.arguments import checked, is_integer
-from pyphoton.backends.base import Report, Session, Stream, Whole
+from pyphoton.arguments import checked
+from pyphoton.backends.base import Batches, Report, Session, Stream, Whole
 from pyphoton.callbacks.forms import listed
 from pyphoton.callbacks.hooks import Fit
 from pyphoton.callbacks.running import Running
@@ -23,6 +23,7 @@ from pyphoton.data.forms import Batch, Epochs, batch_of, is_whole
 from pyphoton.data.passes import Pass
 from pyphoton.diagnose import non_finite
 from pyphoton.errors import ArgumentError, DataError, PhotonError, note
+from pyphoton.fitting import check_counts, check_some, means, peeked, run_epochs
 from pyphoton.gradient import Gradients
 from pyphoton.interrupt import Interrupt
 from pyphoton.network import Network
@@ -94,7 +95,7 @@ class Workout:
         Ctrl-C ends after the running minibatch and keeps what was done.
         Errors: DataError, ShapeError, NonFiniteLoss, ArgumentError.
         """
-        _check_counts(epochs, batch_size, on_nan)
+        check_counts(epochs, batch_size, on_nan)
         _check_options(convertor, shuffle, verbose)
         convertor = self.convertor if convertor is None else convertor
         if self._fitting:
@@ -104,18 +105,13 @@ class Workout:
         fit = Fit(self, epochs, validating is not None, partial(training.expected, batch_size))
         running = Running(listed(callbacks, cb), fit, interrupt)
         show = running.wants_bar(verbose)
-        self.interrupted, self.stopped = False, None
-        with interrupt, self._training(), closing(training), running:
-            for number in range(1, epochs + 1):
-                if running.stopped:
-                    break
-                with running.stoppable(), undone_on_error(self):
-                    self._epoch(training, validating, running, interrupt, batch_size=batch_size, shuffle=shuffle,
-                                convertor=convertor, bar=(show, number, epochs), finite=on_nan == "raise")  # fmt: skip
-                if interrupt:
-                    self.interrupted = True
-                    print(f"\ninterrupted after step {self.steps}; fit_ goes on from here")  # noqa: T201
-                    break
+
+        def one(number: int) -> None:
+            self._epoch(training, validating, running, interrupt, batch_size=batch_size, shuffle=shuffle,
+                        convertor=convertor, bar=(show, number, epochs), finite=on_nan == "raise")  # fmt: skip
+
+        with self._training(), closing(training):
+            run_epochs(self, running, interrupt, epochs, one)
         return self
 
     @contextmanager
@@ -136,7 +132,7 @@ class Workout:
         batches, count = self._batches(data, batch_size, convertor, shuffle)
         batches = running.watched(batches)
         if isinstance(batches, Stream):
-            batches = _peeked(batches)
+            batches = peeked(batches)
         if running.first():
             return
         first_step, clock = self.steps, Clock(self)
@@ -161,7 +157,7 @@ class Workout:
             self._record(report, first_step, clock)
             if report.failed is not None:
                 raise non_finite(self, *report.failed)
-            row = _means(self._names, report)
+            row = means(self._names, report)
             if validation is not None and not interrupt and not running.stopped:
                 with running.stoppable():
                     row |= self._validate_all(validation, batch_size, convertor, interrupt)
@@ -176,7 +172,7 @@ class Workout:
 
     def _record(self, report: Report, first_step: int, clock: Clock) -> None:
         if report.failed is None:
-            _check_some(report)
+            check_some(report)
         self.history.record_many(first_step + 1, self._names, report.values)
         clock.record(self.history, first_step, len(report.values))
         self.steps = first_step + len(report.values)
@@ -205,7 +201,7 @@ class Workout:
 
     def evaluate(self, data: Any, *, batch_size: int | None = 256, convertor: Callable[[Any], Any] | None = None) -> dict[str, float]:
         """Loss and metrics over data of any form that `fit_` takes: means weighted by samples. Nothing is changed or recorded."""
-        _check_counts(1, batch_size, "raise")
+        check_counts(1, batch_size, "raise")
         return self._measure(Epochs(data), batch_size, self.convertor if convertor is None else convertor, None)
 
     def _validate_all(self, data: Epochs, batch_size: int | None, convertor: Any, interrupt: Interrupt) -> dict[str, float]:
@@ -218,12 +214,12 @@ class Workout:
         with closing(data):
             batches, _ = self._batches(data, batch_size, convertor, shuffle=False, train=False)
             if isinstance(batches, Stream):
-                batches = _peeked(batches)
+                batches = peeked(batches)
             report = self.session.epoch(batches, train=False, interrupt=None if interrupt is None else interrupt.flag)
         if report.stopped:
             return {}
-        _check_some(report)
-        return _means(self._names, report)
+        check_some(report)
+        return means(self._names, report)
 
     def predict(self, x: Any, *, makebatch: bool | None = None, batch_size: int = 256, like: Any = None) -> Any:
         """The model's output for x: a batch (N, ...), or one sample (...) for which one output is returned.
@@ -278,7 +274,7 @@ class Workout:
 
     def _batches(
         self, data: Epochs, batch_size: int | None, convertor: Any, shuffle: bool, train: bool = True
-    ) -> tuple[Whole | Stream, int | None]:
+    ) -> tuple[Batches, int | None]:
         """The epoch's data for the backend, and the number of minibatches where it is known."""
         now = Pass(self.network.seed, self.epochs)
         current = data.next(now, batch_size, shuffle)
@@ -315,19 +311,6 @@ class Workout:
         return plan, _checked_arrays(batch, plan), batch.samples()
 
 
-def _peeked(stream: Stream) -> Stream:
-    """The stream with its first minibatch read: planning it has made the parameters that the session needs."""
-    rest = iter(stream.batches)
-    first = next(rest, None)
-
-    def again() -> Iterator[Any]:
-        if first is not None:
-            yield first
-            yield from rest
-
-    return Stream(again(), stream.count)
-
-
 def _rows(batch: Batch, rows: Any) -> tuple[Any, Any]:
     x, y = (tuple(np.asarray(a)[rows] for a in arrays) for arrays in (batch.x, batch.y))
     return x if batch.x_tuple else x[0], y if batch.y_tuple else y[0]
@@ -345,17 +328,6 @@ def _checked_arrays(batch: Batch, plan: Plan) -> tuple[Any, ...]:
     return tuple(found)
 
 
-def _means(names: tuple[str, ...], report: Report) -> dict[str, float]:
-    if not len(report.values):
-        return {}
-    return dict(zip(names, np.average(report.values, axis=0, weights=report.samples).tolist(), strict=True))
-
-
-def _check_some(report: Report) -> None:
-    if not len(report.values):
-        raise DataError("data", "at least one minibatch", "none", "An iterator that is used up gives nothing; pass a list or a function.")
-
-
 def _check_options(convertor: Any, shuffle: Any, verbose: Any) -> None:
     for name, value, allowed in (("shuffle", shuffle, (True, False)), ("verbose", verbose, (True, False, None))):
         if not any(value is a for a in allowed):
@@ -366,13 +338,3 @@ def _check_options(convertor: Any, shuffle: Any, verbose: Any) -> None:
 def _check_convertor(convertor: Any) -> None:
     if convertor is not None and not callable(convertor):
         raise ArgumentError("convertor", "a function of a minibatch, or None", repr(convertor))
-
-
-def _check_counts(epochs: Any, batch_size: Any, on_nan: str) -> None:
-    if not is_integer(epochs) or epochs < 0:
-        raise ArgumentError("fit_", "epochs: a whole number from 0", repr(epochs))
-    if batch_size is not None and (not is_integer(batch_size) or batch_size < 1):
-        raise ArgumentError("fit_", "batch_size: a whole number above 0, or None for one minibatch", repr(batch_size))
-    if on_nan not in ("raise", "ignore"):
-        raise ArgumentError("fit_", 'on_nan "raise" or "ignore"', repr(on_nan))
-

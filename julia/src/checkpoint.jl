@@ -106,14 +106,22 @@ function check_plan(plan::Plan, name, parameters)
     return nothing
 end
 
-"""A scan has a body, and as many inputs as that wants."""
+"""A scan has a body, and as many inputs as that wants; a gradient, too."""
 function check_scan(s::PlanStep, name, parameters)
+    s.op == "gradient" && return check_gradient(s, name, parameters)
     s.op == "scan" || s.body === nothing || throw(PlanError("$(s.path) $(s.op): a body"))
     s.op == "scan" || return nothing
     counts = [get(s.attrs, key, nothing) for key in ("steps", "sequences", "held")]
     good = s.body isa Plan && all(n -> n isa Int && 0 <= n < 2^20, counts) && counts[1] > 0 && all(key -> get(s.attrs, key, nothing) isa Bool, ("carried", "backwards"))
     states = good ? length(s.body.inputs) - counts[2] - counts[3] : -1
     good && states >= 0 && length(s.body.inputs) == length(s.inputs) >= 1 && length(s.body.outputs) == states + 1 || throw(PlanError("$(s.path) scan: inputs and outputs that do not fit its body"))
+    check_plan(s.body, name, parameters)
+end
+
+"""A gradient has a body of its inputs, the first of which is of floats, that gives one number."""
+function check_gradient(s::PlanStep, name, parameters)
+    good = s.body isa Plan && length(s.body.inputs) == length(s.inputs) >= 1 && length(s.body.outputs) == 1 && startswith(s.body.inputs[1].dtype, "float")
+    good || throw(PlanError("$(s.path) gradient: inputs and outputs that do not fit its body"))
     check_plan(s.body, name, parameters)
 end
 

@@ -154,14 +154,20 @@ end
 
 """Gradients of the first output, into the weights' memory and `p.slopes`."""
 function backward!(p::Program{T}, route::Route) where {T}
-    fill!(p.slopes, nothing)
     for w in p.weights
         w.fresh = true
     end
     isempty(p.plan.outputs) && return nothing
+    start!(p)
+    descend!(p, route)
+end
+
+"""The gradient of the first output is one, and others are not there yet."""
+function start!(p::Program{T}) where {T}
+    fill!(p.slopes, nothing)
     first_output = p.plan.outputs[1]
     p.slopes[first_output] = ones_like(T, p.registers[first_output])
-    descend!(p, route)
+    return nothing
 end
 
 """From the gradients that `p.slopes` holds, along a route."""

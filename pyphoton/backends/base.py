@@ -6,10 +6,10 @@ A backend runs plans. `Backend.module` takes parameters (canonical NumPy arrays,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, ClassVar, Protocol, TypeAlias
+from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
 from pyphoton.optimisers import Optimiser
 from pyphoton.plan import Plan
@@ -17,10 +17,28 @@ from pyphoton.typing import Array
 
 
 @dataclass(frozen=True)
-class Whole:
-    """All samples at once: `arrays` in the order of the plan's inputs, visited in `order` (or as they lie), cut by `batch_size`."""
+class Turn:
+    """A part of a step in which several sessions train: values and gradients of `plan`, then an update by each of `sessions`.
+
+    `sessions` are positions among those of the JointSession. Each updates the parameters that it trains, and no others.
+    """
 
     plan: Plan
+    sessions: tuple[int, ...]
+
+
+Turns: TypeAlias = tuple[Turn, ...]
+"""A step of several sessions: the turns in their order. All get the same arrays: their plans take the same inputs in the same order."""
+
+Work = TypeVar("Work")
+"""What is done with a minibatch: a plan, or turns."""
+
+
+@dataclass(frozen=True)
+class Whole(Generic[Work]):
+    """All samples at once: `arrays` in the order of the plan's inputs, visited in `order` (or as they lie), cut by `batch_size`."""
+
+    plan: Work
     arrays: tuple[Array, ...]
     samples: int
     order: Any
@@ -38,18 +56,20 @@ class Whole:
 
 
 @dataclass(frozen=True)
-class Stream:
+class Stream(Generic[Work]):
     """Minibatches as they come: (plan, arrays, number of samples). Reading the next one may raise.
 
     `count` is the number of minibatches, where it is known.
     """
 
-    batches: Iterable[tuple[Plan, tuple[Array, ...], int]]
+    batches: Iterable[tuple[Work, tuple[Array, ...], int]]
     count: int | None = None
     in_order: ClassVar[bool] = True
 
 
-Batches: TypeAlias = Whole | Stream
+Batches: TypeAlias = Whole[Plan] | Stream[Plan]
+
+JointBatches: TypeAlias = Whole[Turns] | Stream[Turns]
 
 
 Limits: TypeAlias = Mapping[str, Plan]
@@ -62,7 +82,7 @@ NONE: Limits = MappingProxyType({})
 class Report:
     """What an epoch gave: `values[step, output]` of each step done, `samples[step]`.
 
-    `failed` is the (plan, arrays) of the batch whose loss was not finite (that step was not applied), `stopped` tells that
+    `failed` is the (plan, arrays) of the batch whose loss was not finite (that step, or turn, was not applied), `stopped` tells that
     the hook or the interrupt ended the epoch before its last minibatch.
     """
 
@@ -78,6 +98,10 @@ Hook: TypeAlias = Callable[[int, tuple[float, ...]], bool]
 
 Rates: TypeAlias = Callable[[int], float]
 """The learning rate of each minibatch of an epoch, counted from 0."""
+
+
+JointRates: TypeAlias = Callable[[int], Sequence[float]]
+"""A learning rate for each session, of each minibatch of an epoch, counted from 0."""
 
 
 class Session(Protocol):
@@ -107,6 +131,22 @@ class Session(Protocol):
         ...
 
 
+class JointSession(Protocol):
+    """Training by several sessions of one module, in turns."""
+
+    def epoch(
+        self, data: JointBatches, *, every: int = 0, hook: Hook | None = None,
+        interrupt: Any = None, finite: bool = True, rates: JointRates | None = None,
+    ) -> Report:  # fmt: skip
+        """One pass, as `Session.epoch`. In each step every turn computes and updates before the next one computes.
+
+        Values are those of the turns, one after the other. A turn whose loss is not finite ends the epoch and is not applied; the turns
+        before it in the step are, and the step is not among the values. What no session of a turn trains gets no gradient in it.
+        States of scans go on from minibatch to minibatch for each turn by itself.
+        """
+        ...
+
+
 class Module(Protocol):
     """Parameters on a device, and the plans that use them."""
 
@@ -128,6 +168,10 @@ class Module(Protocol):
 
     def session(self, optimiser: Optimiser, frozen: frozenset[str], limits: Limits = NONE) -> Session:
         """A new training session; parameters in `frozen`, which are not among `limits`, stay as they are."""
+        ...
+
+    def joint(self, sessions: Sequence[Session]) -> JointSession:
+        """Sessions of this module that train together. Errors: ArgumentError for none, or one of another module."""
         ...
 
 

@@ -15,6 +15,7 @@ from pyphoton.callbacks.forms import hooks_of
 from pyphoton.callbacks.hooks import Fit, Hooks, Step
 from pyphoton.errors import ArgumentError, note
 from pyphoton.interrupt import Interrupt
+from pyphoton.plan import Plan
 from pyphoton.progress import wanted
 from pyphoton.stopping import StopTraining
 
@@ -36,7 +37,7 @@ class Running:
         self.cut = False
         self._item: Any = None
         self._number = 0
-        self._whole: Whole | None = None
+        self._whole: Whole[Plan] | None = None
 
     @property
     def steps(self) -> bool:
@@ -118,7 +119,7 @@ class Running:
         self._whole = batches if isinstance(batches, Whole) else None
         return replace(batches, batches=self._each(batches)) if isinstance(batches, Stream) else batches
 
-    def _each(self, stream: Stream) -> Iterator[Any]:
+    def _each(self, stream: Stream[Plan]) -> Iterator[Any]:
         try:
             for number, item in enumerate(stream.batches):
                 self._number, self._item = number, item
@@ -153,15 +154,13 @@ class Running:
     def _step(self, values: Mapping[str, float]) -> Step:
         return Step(self._number, values, self._pair)
 
-    def _pair(self) -> tuple[Any, Any]:
+    def _pair(self) -> Any:
         """The minibatch (X, Y) of the running step."""
         arrays = self._item[1] if self._whole is None else _rows(self._whole, self._number)
-        met = self.fit.workout.network.met
-        x, y = arrays[: len(met.shapes)], arrays[len(met.shapes) :]
-        return x if met.as_tuple else x[0], y if len(y) > 1 else y[0]
+        return self.fit.workout.network.pair(arrays)
 
 
-def _rows(whole: Whole, number: int) -> tuple[Any, ...]:
+def _rows(whole: Whole[Plan], number: int) -> tuple[Any, ...]:
     rows = np.arange(whole.samples) if whole.order is None else whole.order
     cut = rows[number * whole.batch_size : (number + 1) * whole.batch_size]
     return tuple(np.asarray(array)[cut] for array in whole.arrays)

@@ -6,6 +6,7 @@ Epsilons, biases and windows are larger and odder here than in real models, so t
 from __future__ import annotations
 
 from pyphoton.conformance.case import Case, Numbers, floats, whole
+from pyphoton.conformance.gradient_cases import GRADIENTS
 from pyphoton.conformance.layer_cases import LAYERS
 from pyphoton.conformance.net_cases import NETS
 from pyphoton.conformance.primitive_cases import PRIMITIVES
@@ -23,7 +24,7 @@ from pyphoton.optimisers import (
     Rmsprop,
 )
 
-CASES: dict[str, Case] = {case.name: case for case in (*LAYERS, *PRIMITIVES, *NETS)}
+CASES: dict[str, Case] = {case.name: case for case in (*LAYERS, *PRIMITIVES, *NETS, *GRADIENTS)}
 """All cases by name."""
 
 OPTIMISERS: dict[str, Optimiser] = {

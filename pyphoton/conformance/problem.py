@@ -10,8 +10,8 @@ import numpy as np
 
 from pyphoton.backends import get_backend
 from pyphoton.backends.base import Module
-from pyphoton.backends.numpy.run import NumpyModule
 from pyphoton.conformance.cases import Case, Numbers
+from pyphoton.conformance.reference import Reference, derivatives
 from pyphoton.data.arrays import convert
 from pyphoton.graph import call, own_array, root_path, trace
 from pyphoton.plan import Plan, plan
@@ -58,7 +58,7 @@ class Problem:
 
     def reference(self, made: Plan, arrays: Arrays, parameters: Parameters | None = None, *, training: bool = False) -> Arrays:
         """What the NumPy backend gives."""
-        return NumpyModule(self.copies() if parameters is None else parameters, 1).run(made, arrays, training=training)
+        return Reference(self.copies() if parameters is None else parameters, 1).run(made, arrays, training=training)
 
     def limits(self, name: str, function: Callable[[Any], Any]) -> dict[str, Plan]:
         """`function` as the constraint of the model's own parameter `name`."""
@@ -99,24 +99,10 @@ class Problem:
         return self._plan(loss, [self.case.inputs[0].shape, target.shape]), (*self.arrays, target)
 
 
-def derivatives(f: Callable[[], float], array: Any, places: Any = None, step: float = 1e-5) -> Any:
-    """Central differences of f() with respect to `array`, which f reads, at `places` of the flattened array (all when None)."""
-    flat = array.reshape(-1)
-    found = []
-    for place in range(flat.size) if places is None else places:
-        kept = flat[place]
-        flat[place] = kept + step
-        above = f()
-        flat[place] = kept - step
-        found.append((above - f()) / (2 * step))
-        flat[place] = kept
-    return np.array(found)
-
-
 def numeric_gradient(problem: Problem, made: Plan, arrays: Arrays, parameters: Parameters, names: Sequence[str]) -> Parameters:
     """The gradient of a plan's first output with respect to parameters, all of it, from the NumPy backend alone."""
     values = {path: v.copy() for path, v in parameters.items()}
-    module = NumpyModule(values, 1)
+    module = Reference(values, 1)
 
     def f() -> float:
         return float(module.run(made, arrays, training=True)[0])

@@ -15,6 +15,7 @@ from pyphoton.conformance.cases import CASES, OPTIMISERS, Case, floats
 from pyphoton.conformance.problem import Problem, difference, largest, numeric_gradient
 from pyphoton.layers.noise import NormalNoise
 from pyphoton.optimisers import SGD, Adam, Optimiser, clipped_together
+from pyphoton.plan import Plan
 from pyphoton.tensor import apply
 
 EXACT, CLOSE = 1e-12, 1e-6
@@ -53,12 +54,12 @@ class _Task:
         """`function` as the constraint of the first layer's kernel."""
         return self.problem.limits("kernel", function)
 
-    def batches(self, count: int = 4) -> Stream:
+    def batches(self, count: int = 4) -> Stream[Plan]:
         """Minibatches of two samples, one after the other and round again."""
         rows = [np.arange(2 * i, 2 * i + 2) % 7 for i in range(count)]
         return Stream([(self.plan, tuple(a[r] for a in self.arrays), 2) for r in rows])
 
-    def whole(self, order: Any) -> Whole:
+    def whole(self, order: Any) -> Whole[Plan]:
         """All samples, in minibatches of three."""
         return Whole(self.plan, self.arrays, 7, order, 3)
 

@@ -176,7 +176,7 @@ def test_workout_is_no_god_class():
     assert len(inspect.getsource(pyphoton.Workout).splitlines()) <= MOST_WORKOUT_LINES
 
 
-SAID = {"workout.py": "interrupted after step", "backends/julia/runtime.py": "pyphoton: {text}", "backends/__init__.py": "RuntimeWarning", "backends/julia/probe.py": "json.dumps", "callbacks/console.py": "flush=True", "callbacks/tensorboard_meter.py": "RuntimeWarning", "flux/train.py": "accuracy(m, test)", "keras/model.py": "{text}", "keras/saving/weights.py": "has no parameters"}
+SAID = {"fitting.py": "interrupted after step", "backends/julia/runtime.py": "pyphoton: {text}", "backends/__init__.py": "RuntimeWarning", "backends/julia/probe.py": "json.dumps", "callbacks/console.py": "flush=True", "callbacks/tensorboard_meter.py": "RuntimeWarning", "flux/train.py": "accuracy(m, test)", "keras/model.py": "{text}", "keras/saving/weights.py": "has no parameters"}
 
 
 def test_nothing_prints_but_the_demo_and_what_people_wait_for():

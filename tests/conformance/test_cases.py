@@ -14,7 +14,8 @@ from pyphoton.backends import backends
 from pyphoton.backends.numpy.layers import LAYERS
 from pyphoton.conformance import check_backend
 from pyphoton.conformance.cases import CASES, OPTIMISERS, Case, floats
-from pyphoton.conformance.problem import Problem, derivatives, difference
+from pyphoton.conformance.problem import Problem, difference
+from pyphoton.conformance.reference import derivatives
 from pyphoton.conformance.sessions import SESSIONS
 from pyphoton.description import Description
 from pyphoton.keras.optimizers.nadam import Nadam

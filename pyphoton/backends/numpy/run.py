@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,8 @@ class NumpyModule:
                 result = step.function(*nested(step.attrs["structure"], inputs))
             elif step.op == "parameter":
                 result = self.parameters[step.params[step.attrs["name"]]]
+            elif step.op == "gradient":
+                result = self._gradient(step, inputs)
             elif step.body is not None:
                 result = self._scan(step, inputs, training, carry)
             elif step.op in ops.OPS:
@@ -57,6 +59,10 @@ class NumpyModule:
             (number,) = step.outputs
             values[number] = _cast(result, plan.dtype)
         return tuple(np.asarray(values[o]) for o in plan.outputs)
+
+    def _gradient(self, step: Step, inputs: list[Any]) -> Any:
+        """Errors: Unsupported."""
+        NumpySession._refuse(f"{step.path} gradient".strip())
 
     def _scan(self, step: Step, inputs: list[Any], training: bool, carry: Carry | None) -> Any:
         """The body for each step in turn; states begin where the last call left them, or as they are given."""
@@ -84,6 +90,10 @@ class NumpyModule:
     def session(self, optimiser: Optimiser, frozen: frozenset[str], limits: Limits = NONE) -> NumpySession:
         """A session that evaluates."""
         return NumpySession(self)
+
+    def joint(self, sessions: Sequence[Any]) -> Any:
+        """Errors: Unsupported."""
+        NumpySession._refuse("training by several sessions")
 
 
 class NumpySession:

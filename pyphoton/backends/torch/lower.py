@@ -311,7 +311,7 @@ LAYERS: dict[str, Callable[[Mapping[str, Any], Params, Mode], Function]] = {
     "rnn": _recurrent("rnn"), "lstm": _recurrent("lstm"), "gru": _recurrent("gru"),
 }  # fmt: skip
 
-SUPPORTED = frozenset(PRIMITIVES) | frozenset(LAYERS) | {"python", "parameter", "scan"}
+SUPPORTED = frozenset(PRIMITIVES) | frozenset(LAYERS) | {"python", "parameter", "scan", "gradient"}
 
 _OVERWRITES = frozenset({"dense", "conv", "conv_transpose"})
 """Layers whose gradient does not look at their own output, so that relu may overwrite it."""

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from pyphoton.backends.base import NONE, Limits
+from pyphoton.backends.joint import check_sessions
+from pyphoton.backends.torch.joint import TorchJoint
 from pyphoton.backends.torch.program import Parameters
 from pyphoton.backends.torch.train import TorchSession
 from pyphoton.optimisers import Optimiser
@@ -14,3 +19,8 @@ class TorchModule(Parameters):
     def session(self, optimiser: Optimiser, frozen: frozenset[str], limits: Limits = NONE) -> TorchSession:
         """A new training session."""
         return TorchSession(self, optimiser, frozen, limits)
+
+    def joint(self, sessions: Sequence[Any]) -> TorchJoint:
+        """Sessions that train together."""
+        check_sessions(self, sessions)
+        return TorchJoint(self, sessions)

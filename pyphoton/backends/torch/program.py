@@ -11,6 +11,7 @@ import torch
 
 from pyphoton import parameters
 from pyphoton.backends.torch.exchange import to_numpy, to_torch
+from pyphoton.backends.torch.input_gradient import gradient
 from pyphoton.backends.torch.lower import Mode, lower
 from pyphoton.backends.torch.precision import HALVES, Precision
 from pyphoton.backends.torch.scan import scan, with_splits
@@ -46,7 +47,7 @@ class Program:
             self.registers += [None] * (count - len(self.registers))
         self.main = [code[:3] for code in lowered if id(code[3]) in needed]
         self.rest = [code[:3] for code in lowered if id(code[3]) not in needed]
-        self.trained: tuple[frozenset[str], list[str]] | None = None
+        self.trained: dict[tuple[frozenset[str], ...], Any] = {}
         self.params = sorted({p for s in plan.steps for p in s.params.values()})
 
     def __call__(self, arrays: tuple[Tensor, ...]) -> list[Tensor]:
@@ -93,7 +94,8 @@ class Parameters:
         """The plan, lowered once."""
         found = self.programs.get(plan)
         if found is None:
-            found = self.programs[plan] = Program(plan, self.tensors, self.mode, self.device)
+            with torch.inference_mode(mode=False):  # constants may be needed on the way back, too
+                found = self.programs[plan] = Program(plan, self.tensors, self.mode, self.device)
         return found
 
     def tensors_of(self, arrays: tuple[Any, ...]) -> tuple[Tensor, ...]:
@@ -149,6 +151,8 @@ def _count(plan: Plan) -> int:
 
 
 def _function(step: Step, tensors: Mapping[str, Tensor], mode: Mode, device: torch.device) -> Any:
+    if step.op == "gradient" and step.body is not None:
+        return gradient(Program(step.body, tensors, mode, device), mode)
     if step.body is not None:
         return scan(step, Program(step.body, tensors, mode, device, whole=True), mode)
     if step.function is None:
