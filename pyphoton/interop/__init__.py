@@ -9,6 +9,8 @@ from pyphoton.lazy import lazily
 
 _NAMES = {
     "interop.kinds": ("as_kind",),
+    "interop.lightning_data": ("from_lightning",),
+    "interop.lightning_view": ("as_lightning",),
     "interop.sklearn_estimators": ("PhotonClassifier", "PhotonRegressor"),
 }
 __all__, __getattr__, __dir__ = lazily(__name__, _NAMES)

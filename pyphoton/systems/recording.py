@@ -18,7 +18,6 @@ from pyphoton.errors import ArgumentError, DataError, NotBuilt, ShapeError, Trac
 from pyphoton.tensor import Tensor
 from pyphoton.typing import show
 
-
 Counters: TypeAlias = Mapping[str, int]
 
 
