@@ -72,36 +72,43 @@ function call_open_session(d)
     return keep!(s)
 end
 
+"""The sessions of a request, its turns, each a plan and positions among these sessions, and whether they train."""
+function lesson_of(d)
+    sessions = Session[get(() -> throw(PlanError("there is no session $number")), OPEN, number)::Session for number in list(d, "sessions")]
+    isempty(sessions) && throw(PlanError("training without a session"))
+    m = sessions[1].owner
+    all(s -> s.owner === m, sessions) || throw(PlanError("sessions of several modules"))
+    turns = Turn[Turn(program(m, turn[1]::Int), sessions[positions(turn[2])]) for turn in list(d, "turns")]
+    return Lesson(sessions, turns, d["train"]::Bool, d["finite"]::Bool)
+end
+
 function call_epoch(d)
-    s, samples = session_of(d), whole(d, "samples")
+    l, samples = lesson_of(d), whole(d, "samples")
     order = d["order"] === nothing ? nothing : foreign(d["order"]::Int, Any[samples], "int64")::Vector{Int64}
     data = Epoch(foreign(list(d, "arrays")), samples, order, whole(d, "batch"))
     watch = Watch(whole(d, "every"), hook_at(d["hook"]), poll_at(d["poll"]), address(d["interrupt"]))
-    r = dynamic(run_epoch!)(s, program(s.owner, whole(d, "plan")), data, d["train"]::Bool, d["finite"]::Bool, watch, rates_of(d, data))::EpochReport
-    failed = r.failed == 0 ? nothing : shown(s.failed)
-    return Dict{String,Any}("values" => shown(r.values), "samples" => shown(r.samples), "failed" => failed, "stopped" => r.stopped)
+    r = run_epoch!(l, data, watch, rates_of(d, l, data))
+    failed = r.failed == 0 ? nothing : shown(l.sessions[1].failed)
+    return Dict{String,Any}("values" => shown(r.values), "samples" => shown(r.samples), "failed" => failed, "turn" => number(r.turn), "stopped" => r.stopped)
 end
 
 """The learning rates of an epoch, where they change."""
-rates_of(d, data::Epoch) = get(d, "rates", nothing) === nothing ? nothing : foreign(d["rates"]::Int, Any[cld(data.samples, data.batch)], "float64")::Vector{Float64}
+function rates_of(d, l::Lesson, data::Epoch)
+    at = get(d, "rates", nothing)
+    return at === nothing ? nothing : foreign(at::Int, Any[cld(data.samples, data.batch), length(l.sessions)], "float64")::Matrix{Float64}
+end
 
-"""One batch of a stream. `begins`: the first of its epoch."""
+"""One batch of a stream. `begins`: the first of its epoch; `rates`: a learning rate for each session. `failed`: the turn that did, or -1."""
 function call_step(d)
-    s = session_of(d)
-    if d["begins"]::Bool
-        empty!(s.gathered)
-        empty!(s.carry)
-    end
-    s.rate = d["rate"] === nothing ? s.rule.lr : Float64(d["rate"]::Union{Int,Float64})
-    p = program(s.owner, whole(d, "plan"))
-    numbers = zeros(length(p.plan.outputs))
-    activate!(s)
-    s.owner.mode.carry = s.carry
+    l = lesson_of(d)
+    d["begins"]::Bool && begin!(l)
+    rates!(l, d["rates"] === nothing ? nothing : Float64[Float64(r::Union{Int,Float64}) for r in list(d, "rates"), _ in 1:1], 1)
+    numbers = zeros(width(l))
     try
-        done = one_step!(s, p, foreign(list(d, "arrays")), whole(d, "samples"), d["train"]::Bool, d["finite"]::Bool, numbers)
-        return Dict{String,Any}("values" => numbers, "failed" => !done)
+        turn = one_step!(l, foreign(list(d, "arrays")), whole(d, "samples"), numbers, true)
+        return Dict{String,Any}("values" => numbers, "failed" => number(turn))
     finally
-        s.owner.mode.training, s.owner.mode.carry = false, nothing
+        at_rest!(l.sessions[1].owner.mode)
     end
 end
 
@@ -123,7 +130,7 @@ const CALLS = Dict{String,Any}(
     "open_session" => call_open_session,
     "epoch" => call_epoch,
     "step" => call_step,
-    "finish" => d -> apply_gathered!(session_of(d)),
+    "finish" => d -> foreach(n -> apply_gathered!(OPEN[n::Int]::Session), list(d, "sessions")),
     "gradient" => call_gradient,
     "state" => d -> shown(session_state(session_of(d))),
     "load" => call_load,

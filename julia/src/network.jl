@@ -1,4 +1,11 @@
-# Parameters, the programs that use them, and the sessions that train them. One session at a time says what is trained.
+# Parameters, the programs that use them, and the sessions that train them. One set of weights at a time is trained; each has a version,
+# by which programs keep their routes.
+
+"""Weights that are trained together: their version, and for each weight of the module whether it is one of them."""
+struct Trained
+    version::Int
+    flags::Vector{Bool}
+end
 
 """Parameters by path, lowered plans, and how they run."""
 mutable struct ModuleHandle
@@ -6,11 +13,27 @@ mutable struct ModuleHandle
     const programs::Vector{Any}
     const mode::Mode
     const carry::Dict{String,Vector{Any}}
-    active::Any
-    version::Int
+    const all::Vector{Any}
+    const together::Dict{Vector{Int},Trained}
+    active::Int
+    versions::Int
 end
 
-ModuleHandle(weights, seed::Integer) = ModuleHandle(weights, [], Mode(seed), Dict{String,Vector{Any}}(), nothing, 0)
+ModuleHandle(weights, seed::Integer) =
+    ModuleHandle(weights, [], Mode(seed), Dict{String,Vector{Any}}(), collect(Any, values(weights)), Dict{Vector{Int},Trained}(), 0, 0)
+
+"""Those of a module's weights for which `wanted_(weight)` holds, but for the state."""
+function Trained(m::ModuleHandle, wanted_)
+    return Trained(m.versions += 1, Bool[w.role == "weight" && eltype(w.values) <: AbstractFloat && wanted_(w) for w in m.all])
+end
+
+"""Make these the weights that are trained."""
+function activate!(m::ModuleHandle, t::Trained)
+    m.active == t.version && return m
+    foreach((w, flag) -> w.trained = flag, m.all, t.flags)
+    m.active = t.version
+    return m
+end
 
 """Lower a plan; its number."""
 function add_program!(m::ModuleHandle, plan::Plan)
@@ -58,7 +81,7 @@ dense(x::Array) = copy(x)
 
 """
 Training: an optimiser, its slots, what stays frozen, the gradients that wait for more minibatches, the learning rate now, and
-constraints: programs without inputs, whose output a parameter becomes after an update.
+constraints: programs without inputs, whose output a parameter becomes after an update. `carries` are states of scans, for each turn of a step.
 """
 mutable struct Session
     const owner::ModuleHandle
@@ -66,25 +89,17 @@ mutable struct Session
     const frozen::Set{String}
     const slots::Dict{String,Any}
     const gathered::Gathered
-    const carry::Dict{String,Vector{Any}}
+    const carries::Vector{Dict{String,Vector{Any}}}
     steps::Int
     rate::Float64
     failed::Vector{Any}
     const limits::Dict{String,Any}
+    const trained::Trained
 end
 
-Session(m::ModuleHandle, rule::Optimiser, frozen) = Session(m, rule, Set{String}(frozen), Dict{String,Any}(), Gathered(), Dict{String,Vector{Any}}(), 0, rule.lr, [], Dict{String,Any}())
-
-"""Make this session the one whose weights are trained."""
-function activate!(s::Session)
-    m = s.owner
-    m.active === s && return m
-    for w in values(m.weights)
-        w.trained = w.role == "weight" && eltype(w.values) <: AbstractFloat && !(w.path in s.frozen)
-    end
-    m.active = s
-    m.version += 1
-    return m
+function Session(m::ModuleHandle, rule::Optimiser, frozen_)
+    frozen = Set{String}(frozen_)
+    return Session(m, rule, frozen, Dict{String,Any}(), Gathered(), [], 0, rule.lr, [], Dict{String,Any}(), Trained(m, w -> !(w.path in frozen)))
 end
 
 """The optimiser's vectors for a weight, zero at first."""
@@ -94,10 +109,10 @@ function slots!(s::Session, rule, w::Weight{T}) where {T}
     return s.slots[w.path] = Vector{T}[zeros(T, length(w.values)) for _ in slot_names(rule)]
 end
 
-"""One update of everything whose gradient is there: of the last backward pass, or gathered. Constraints act after it."""
-function apply!(s::Session, p::Program)
+"""One update of those of these weights whose gradient is there: of the last backward pass, or gathered. Constraints act after it."""
+function apply!(s::Session, weights)
     s.steps += 1
-    dynamic(apply_rule!)(s.rule, s, p)
+    dynamic(apply_rule!)(s.rule, s, weights)
     foreach(path -> limit!(s, path), keys(s.limits))
     return nothing
 end
@@ -115,16 +130,16 @@ function become!(w::Weight{T}, values_) where {T}
     return nothing
 end
 
-function apply_rule!(rule::O, s::Session, p::Program{T}) where {O,T}
-    rule.clip_norm == 0 || clip_together!(p.weights, rule.clip_norm)
-    for w in p.weights
+function apply_rule!(rule::O, s::Session, weights::Vector{Weight{T}}) where {O,T}
+    rule.clip_norm == 0 || clip_together!(weights, rule.clip_norm)
+    for w in weights
         w.trained && !w.fresh && update!(rule, w.values, w.gradient, slots!(s, rule, w), s.steps, s.rate)
     end
 end
 
 """Update with the gradients of this batch, or gather them until there are enough."""
 function learn!(s::Session, p::Program, samples::Int)
-    s.rule.accumulate == 1 && return apply!(s, p)
+    s.rule.accumulate == 1 && return apply!(s, p.weights)
     dynamic(gather_gradients!)(s.gathered, p, samples)
     s.gathered.count == s.rule.accumulate && apply_gathered!(s)
     return nothing
@@ -133,36 +148,22 @@ end
 """Update with what was gathered."""
 function apply_gathered!(s::Session)
     s.gathered.count == 0 && return nothing
-    p = s.gathered.program
-    dynamic(give_back!)(s.gathered, p)
-    apply!(s, p)
+    activate!(s.owner, s.trained)
+    apply!(s, dynamic(give_back!)(s.gathered, s.gathered.type, s.owner.weights))
     empty!(s.gathered)
     return nothing
 end
 
-"""One batch of `samples`: forward, and backward and update when `train`. False when the loss is not finite and `finite` forbids it."""
-function one_step!(s::Session, p::Program, arrays, samples::Int, train::Bool, finite::Bool, numbers::Vector{Float64})
-    m = s.owner
-    m.mode.training = train
-    forward!(p, m.mode, arrays)
-    values!(numbers, p)
-    train || return true
-    finite && !isfinite(numbers[1]) && return false
-    backward!(p, route!(p, m.version))
-    learn!(s, p, samples)
-    return true
-end
-
 """Values, gradients by path, and by input; nothing changes, random numbers and running averages included."""
 function gradients!(s::Session, p::Program, arrays)
-    m = activate!(s)
+    m = activate!(s.owner, s.trained)
     mode, random = m.mode, copy(m.mode.random)
     numbers = zeros(length(p.plan.outputs))
     try
         mode.training, mode.moving = true, false
         forward!(p, mode, arrays)
         values!(numbers, p)
-        backward!(p, route!(p, m.version, true))
+        backward!(p, route!(p, s.trained.version, true))
     finally
         mode.training, mode.moving = false, true
         copy!(mode.random, random)

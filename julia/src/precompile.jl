@@ -23,10 +23,10 @@ function rehearse(source::String, rule=Dict("kind" => "sgd"); samples=5)
         limits = Dict{String,Any}(p.path => asked("add_plan"; var"module"=number, plan=unlimited(p, plan.T)) for p in first(plan.parameters, 1))
         s = asked("open_session"; var"module"=number, optimiser=rule, frozen=String[], limits)
         for (train, sequence) in ((true, Int(UInt(pointer(order)))), (false, nothing))
-            asked("epoch"; session=s, plan=id, arrays, samples, order=sequence, batch=2, train, every=0, hook=nothing, poll=nothing, interrupt=nothing, finite=false, rates=nothing)
+            asked("epoch"; sessions=[s], turns=[[id, [0]]], arrays, samples, order=sequence, batch=2, train, every=0, hook=nothing, poll=nothing, interrupt=nothing, finite=false, rates=nothing)
         end
-        asked("step"; session=s, plan=id, arrays, samples, train=true, finite=false, begins=true, rate=0.1)
-        asked("finish"; session=s)
+        asked("step"; sessions=[s], turns=[[id, [0]]], arrays, samples, train=true, finite=false, begins=true, rates=[0.1])
+        asked("finish"; sessions=[s])
         asked("gradient"; session=s, plan=id, arrays)
         asked("load"; session=s, arrays=[Dict{String,Any}("name" => name, a...) for (name, a) in asked("state"; session=s)])
         asked("drop_plan"; var"module"=number, plan=id)
@@ -214,6 +214,33 @@ function rehearse_attention()
     end
 end
 
+"""An attack: x moved along the signs of a gradient that stands in the model."""
+function rehearse_gradients()
+    rehearse_layer(4) do s, x
+        g = gradient!(s, (b, z) -> step!(b, "sum", step!(b, "square", dense!(b, z, 4, 3; activation="relu")); rank=0), x, [nothing, 4])
+        moved = step!(s, "clip", step!(s, "add", x, step!(s, "mul", step!(s, "sign", g), Literal(0.1))); attrs=Dict("low" => 0.0, "high" => 1.0))
+        dense!(s, moved, 4, 2)
+    end
+end
+
+"""Two sessions: one after the other in a step, and both by one gradient."""
+function rehearse_turns()
+    s = Sketch()
+    loss = step!(s, "mean", step!(s, "square", dense!(s, dense!(s, input!(s, [nothing, 4]), 4, 3), 3, 2)); rank=0)
+    source = plan_text(s, loss)
+    parameters, opening = module_spec(read_plan(source), size -> fill(0.1, size))
+    x, rates = fill(0.5f0, 4, 5), fill(0.1, 2, 3)
+    GC.@preserve parameters x rates begin
+        number = parse_json(answer(json(opening)))["value"]
+        id, arrays = asked("add_plan"; var"module"=number, plan=source), [described(x)]
+        sessions = [asked("open_session"; var"module"=number, optimiser=Dict("kind" => kind), frozen) for (kind, frozen) in (("sgd", ["dense0.kernel"]), ("adam", String[]))]
+        turns = [[id, [0]], [id, [0, 1]]]
+        asked("epoch"; sessions, turns, arrays, samples=5, order=nothing, batch=2, train=true, every=0, hook=nothing, poll=nothing, interrupt=nothing, finite=true, rates=Int(UInt(pointer(rates))))
+        asked("step"; sessions, turns, arrays, samples=5, train=true, finite=true, begins=true, rates=nothing)
+        foreach(n -> asked("close"; number=n), (sessions..., number))
+    end
+end
+
 function rehearse_convolutions()
     for rank in 1:3, activation in ("relu", "identity"), kind in ("conv", "conv_transpose")
         attrs = Dict("strides" => fill(1, rank), "padding" => kind == "conv" ? fill([0, 0], rank) : fill(0, rank), "output_padding" => fill(0, rank), "dilation" => fill(1, rank), "groups" => 1)
@@ -230,6 +257,8 @@ if ccall(:jl_generating_output, Cint, ()) == 1
     rehearse_layers()
     rehearse_scans()
     rehearse_attention()
+    rehearse_gradients()
+    rehearse_turns()
     rehearse_convolutions()
     rehearse_primitives()
     rehearse_losses()

@@ -19,7 +19,6 @@ end
 """What to do in the backward pass: for each step, from the last, which inputs want a gradient."""
 struct Route
     steps::Vector{Tuple{Int,Int}}
-    version::Int
 end
 
 mutable struct Program{T}
@@ -31,8 +30,7 @@ mutable struct Program{T}
     const owned::Vector{Bool}  # slopes that nobody else refers to: what comes is added in place
     const weights::Vector{Weight{T}}
     const needed::Vector{Bool}
-    by_weights::Route
-    by_inputs::Route
+    const routes::Dict{Tuple{Int,Bool},Route}
 end
 
 """Ops of any number of inputs: `forward` gets them in a vector, so that it is compiled once and not for each number."""
@@ -64,7 +62,7 @@ function Program{T}(plan::Plan, parameters::Dict{String,Weight{T}}; whole::Bool=
     weights = unique(Weight{T}[w for s in steps for w in s.weights])
     needed = ancestors(steps, whole ? plan.outputs : plan.outputs[1:min(1, end)])
     count = length(registers)
-    return Program{T}(plan, steps, registers, Vector{Any}(nothing, length(steps)), Vector{Any}(nothing, count), fill(false, count), weights, needed, Route([], -1), Route([], -1))
+    return Program{T}(plan, steps, registers, Vector{Any}(nothing, length(steps)), Vector{Any}(nothing, count), fill(false, count), weights, needed, Dict{Tuple{Int,Bool},Route}())
 end
 
 function lower!(steps, registers, ::Type{T}, s::PlanStep, parameters) where {T}
@@ -129,17 +127,19 @@ function run_forward(@nospecialize(op), mode::Mode, registers::Vector{Any}, inpu
     return forward(op, mode, registers[inputs]...)
 end
 
-"""The route for what is trained now (and for all float inputs when `inputs`); made again when `version` is another one."""
+"""Routes that a program keeps, so that sessions which take turns find theirs; of many sessions the older ones are forgotten."""
+const KEPT_ROUTES = 16
+
+"""The route for what is trained now, which is a set of that `version`, and for all float inputs when `inputs`."""
 function route!(p::Program, version::Int, inputs::Bool=false)
-    old = inputs ? p.by_inputs : p.by_weights
-    old.version == version && return old
-    found = route_from(p, Int[i.id for i in p.plan.inputs if inputs && startswith(i.dtype, "float")], version)
-    inputs ? (p.by_inputs = found) : (p.by_weights = found)
-    return found
+    return get!(p.routes, (version, inputs)) do
+        length(p.routes) < KEPT_ROUTES || empty!(p.routes)
+        route_from(p, Int[i.id for i in p.plan.inputs if inputs && startswith(i.dtype, "float")])
+    end
 end
 
 """The route to the trained weights and to these values."""
-function route_from(p::Program, values::Vector{Int}, version::Int=0)
+function route_from(p::Program, values::Vector{Int})
     flows = Set(values)
     steps = Tuple{Int,Int}[]
     for (k, s) in enumerate(p.steps)
@@ -149,7 +149,7 @@ function route_from(p::Program, values::Vector{Int}, version::Int=0)
         union!(flows, s.outputs)
         push!(steps, (k, want))
     end
-    return Route(reverse!(steps), version)
+    return Route(reverse!(steps))
 end
 
 """Gradients of the first output, into the weights' memory and `p.slopes`."""
@@ -217,10 +217,10 @@ add!(a::Array{T}, b::Array{T}) where {T} = (map_into!(+, vec(a), vec(a), vec(b))
 
 wanted(want::Int, k::Int) = (want >> (k - 1)) & 1 == 1
 
-"""The first output and the others as numbers."""
-function values!(numbers::Vector{Float64}, p::Program)
+"""The first output and the others as numbers, behind `at` others."""
+function values!(numbers::Vector{Float64}, p::Program, at::Int=0)
     for (i, number) in enumerate(p.plan.outputs)
-        numbers[i] = number_of(p.registers[number])::Float64
+        numbers[at+i] = number_of(p.registers[number])::Float64
     end
     return numbers
 end

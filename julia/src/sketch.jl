@@ -65,6 +65,19 @@ function scan!(build, s::Sketch, steps::Int, sequences, held, states; carried=tr
     return id
 end
 
+"""A gradient in a plan: of `build(body, x)`, one number, at the value `x` of this shape."""
+function gradient!(s::Sketch, build, x::Int, shape; path="gradient")
+    b = Sketch(s.dtype)
+    inside = input!(b, shape)
+    body = parse_json(plan_text(b, build(b, inside)))
+    body["params"] = Dict{String,Any}()
+    merge!(s.parameters, b.parameters)
+    id = next!(s)
+    push!(s.steps, Dict("op" => "gradient", "path" => path, "inputs" => [x], "outputs" => [id], "shapes" => [shape], "attrs" => Dict(),
+        "params" => Dict(p => p for p in keys(b.parameters)), "activation" => "identity", "body" => body))
+    return id
+end
+
 """The specification of arrays for the bridge."""
 described(a::Array; more...) = Dict{String,Any}("ptr" => Int(UInt(pointer(a))), "shape" => python_shape(size(a)), "dtype" => dtype_name(eltype(a)), (String(k) => v for (k, v) in more)...)
 

@@ -27,11 +27,12 @@ function gather!(s::Samples{T,N}, ::Nothing, from::Int, n::Int) where {T,N}
     return unsafe_wrap(Array, pointer(s.source, from * length_ + 1), (size(s.source)[1:N-1]..., n); own=false)
 end
 
-"""What an epoch gave: values (outputs, steps), samples per step, the step that failed (0: none), whether it ended early."""
+"""What an epoch gave: values (outputs, steps), samples per step, the step that failed and its turn (0: none), whether it ended early."""
 struct EpochReport
     values::Matrix{Float64}
     samples::Vector{Int64}
     failed::Int
+    turn::Int
     stopped::Bool
 end
 
@@ -83,19 +84,16 @@ function check(e::Epoch)
     e.order === nothing || length(e.order) == e.samples || throw(PlanError("an order of $(length(e.order)) for $(e.samples) samples"))
 end
 
-"""    run_epoch!(session, program, epoch, train, finite, watch, rates) -> EpochReport: one pass; `rates` holds a learning rate per batch."""
-function run_epoch!(s::Session, p::Program, e::Epoch, train::Bool, finite::Bool, watch::Watch, rates::Union{Nothing,Vector{Float64}}=nothing)
+"""    run_epoch!(lesson, epoch, watch, rates) -> EpochReport: one pass; `rates` holds a learning rate per session and batch."""
+function run_epoch!(l::Lesson, e::Epoch, watch::Watch, rates::Union{Nothing,Matrix{Float64}}=nothing)
     check(e)
-    rates === nothing || length(rates) == cld(e.samples, e.batch) || throw(PlanError("$(length(rates)) learning rates"))
-    empty!(s.gathered)
-    empty!(s.carry)
+    rates === nothing || size(rates) == (length(l.sessions), cld(e.samples, e.batch)) || throw(PlanError("$(size(rates)) learning rates"))
+    begin!(l)
     parts, taken = Any[dynamic(Samples)(a) for a in e.arrays], Vector{Any}(undef, length(e.arrays))
-    count = cld(e.samples, e.batch)
-    values, counts = Matrix{Float64}(undef, length(p.plan.outputs), count), Vector{Int64}(undef, count)
-    numbers = zeros(length(p.plan.outputs))
-    done, failed, stopped, allocated = 0, 0, false, Base.gc_bytes()
-    mode = activate!(s).mode
-    e.order === nothing && (mode.carry = s.carry)  # shuffled samples have nothing to do with each other
+    count, numbers, first_ = cld(e.samples, e.batch), zeros(width(l)), l.sessions[1]
+    values, counts = Matrix{Float64}(undef, length(numbers), count), Vector{Int64}(undef, count)
+    done, failed, turn, stopped, allocated = 0, 0, 0, false, Base.gc_bytes()
+    carried = e.order === nothing  # shuffled samples have nothing to do with each other
     try
         while done < count && !stopped
             from = done * e.batch
@@ -103,9 +101,10 @@ function run_epoch!(s::Session, p::Program, e::Epoch, train::Bool, finite::Bool,
             for i in eachindex(parts)
                 taken[i] = dynamic(gather!)(parts[i], e.order, from, n)
             end
-            s.rate = rates === nothing ? s.rule.lr : rates[done+1]
-            if !one_step!(s, p, taken, n, train, finite, numbers)
-                failed, s.failed = done + 1, copies(taken)
+            rates!(l, rates, done + 1)
+            turn = one_step!(l, taken, n, numbers, carried)
+            if turn != 0
+                failed, first_.failed = done + 1, copies(taken)
                 break
             end
             done += 1
@@ -114,12 +113,19 @@ function run_epoch!(s::Session, p::Program, e::Epoch, train::Bool, finite::Bool,
             stopped = tell(watch, done, numbers)
             done % 16 == 0 && (allocated = pace(allocated))
         end
-        failed == 0 && apply_gathered!(s)
+        failed == 0 && l.train && finish!(l)
     finally
-        mode.training, mode.carry = false, nothing
+        at_rest!(first_.owner.mode)
     end
-    return EpochReport(done == count ? values : values[:, 1:done], resize!(counts, done), failed, stopped)
+    return EpochReport(done == count ? values : values[:, 1:done], resize!(counts, done), failed, turn, stopped)
 end
+
+"""Not training, and without states of others."""
+at_rest!(mode::Mode) = (mode.training = false; mode.carry = nothing)
+
+"""One pass of one session."""
+run_epoch!(s::Session, p::Program, e::Epoch, train::Bool, finite::Bool, watch::Watch, rates::Union{Nothing,Vector{Float64}}=nothing) =
+    run_epoch!(Lesson(s, p, train, finite), e, watch, rates === nothing ? nothing : reshape(rates, (1, length(rates))))
 
 """A quick collection once PACE bytes were allocated since the last."""
 function pace(allocated::Int)

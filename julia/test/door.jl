@@ -35,7 +35,7 @@ Base.showerror(io::IO, ::Unspeakable) = error("no words")
         called = Tuple{Int,Float64}[]
         CALLED[] = called
         hook = @cfunction(note_call, Cint, (Int64, Ptr{Float64}, Int64))
-        request = Dict("call" => "epoch", "session" => s, "plan" => plan, "arrays" => [P.described(x)], "samples" => 5, "order" => Int(UInt(pointer(order))), "batch" => 5,
+        request = Dict("call" => "epoch", "sessions" => [s], "turns" => [[plan, [0]]], "arrays" => [P.described(x)], "samples" => 5, "order" => Int(UInt(pointer(order))), "batch" => 5,
             "train" => true, "every" => 1, "hook" => Int(UInt(hook)), "poll" => nothing, "interrupt" => nothing, "finite" => true)
         r = asked(request)
         @test W ≈ before .- 0.1 .* slope && read_array(r["samples"]) == [5] && r["failed"] === nothing && !r["stopped"]

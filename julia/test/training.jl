@@ -60,8 +60,8 @@ end
     values, _, failed, _ = epoch(s, m, x, y; finite=false)
     @test failed == 0 && size(values, 2) == 3 && all(v -> all(isnan, v), Base.values(m.parameters))
     numbers = zeros(2)
-    bad = !P.one_step!(s, P.program(m.handle, m.id), Any[x, y], 7, true, true, numbers)
-    @test bad && isnan(numbers[1])
+    bad = P.one_step!(P.Lesson(s, P.program(m.handle, m.id), true, true), Any[x, y], 7, numbers, false)
+    @test bad == 1 && isnan(numbers[1])
 end
 
 @testset "freezing, gradients and states" begin
@@ -120,4 +120,40 @@ end
     P.run_epoch!(one, P.program(m.handle, m.id), P.Epoch(Any[x, y], 7, nothing, 3), true, true, P.Watch(), rates)
     @test one.rate == 0.4
     @test_throws P.PlanError P.run_epoch!(one, P.program(m.handle, m.id), P.Epoch(Any[x, y], 7, nothing, 3), true, true, P.Watch(), rates[1:2])
+end
+
+@testset "sessions take turns" begin
+    m, x, y = regression()
+    (other, _, _) = regression()
+    names = sort!(collect(keys(m.parameters)))
+    first_, last_ = filter(startswith("dense0"), names), filter(!startswith("dense0"), names)
+    rule(; more...) = P.optimiser("sgd", Dict("lr" => 0.1, (String(k) => v for (k, v) in more)...))
+    a, b = P.Session(m.handle, rule(), last_), P.Session(m.handle, rule(clip_norm=0.01), first_)
+    p = P.program(m.handle, m.id)
+    before = Dict(k => copy(v) for (k, v) in m.parameters)
+    r = P.run_epoch!(P.Lesson([a, b], [P.Turn(p, [b])], true, true), P.Epoch(Any[x, y], 7, nothing, 7), P.Watch())
+    @test r.turn == 0 && (a.steps, b.steps) == (0, 1) && isempty(a.slots)
+    @test all(k -> m.parameters[k] == before[k], first_) && all(k -> m.parameters[k] != before[k], last_)
+    foreach(k -> copyto!(m.parameters[k], before[k]), names)
+    # one turn of both is a gradient for both; clipping is each session's own
+    hand = P.Session(other.handle, rule(), String[])
+    _, gradients, _ = gradient(hand, other, x, y)
+    r = P.run_epoch!(P.Lesson([a, b], [P.Turn(p, [a, b])], true, true), P.Epoch(Any[x, y], 7, nothing, 7), P.Watch())
+    norm = sqrt(sum(k -> sum(abs2, gradients[k]), last_))
+    @test norm > 0.01
+    @test all(k -> m.parameters[k] ≈ before[k] .- 0.1 .* gradients[k], first_)
+    @test all(k -> m.parameters[k] ≈ before[k] .- 0.1 .* gradients[k] .* (0.01 / norm), last_)
+    # a weight of both: each gets the gradient as it was
+    foreach(k -> copyto!(m.parameters[k], before[k]), names)
+    both = [P.Session(m.handle, rule(clip_norm=0.01), String[]), P.Session(m.handle, rule(), String[])]
+    P.run_epoch!(P.Lesson(both, [P.Turn(p, both)], true, true), P.Epoch(Any[x, y], 7, nothing, 7), P.Watch())
+    whole_ = sqrt(sum(k -> sum(abs2, gradients[k]), names))
+    @test all(k -> m.parameters[k] ≈ before[k] .- 0.1 .* gradients[k] .* (1 + 0.01 / whole_), names)
+    # routes are kept while sessions alternate
+    l = P.Lesson([a, b], [P.Turn(p, [a]), P.Turn(p, [b]), P.Turn(p, [a, b])], true, true)
+    P.run_epoch!(l, P.Epoch(Any[x, y], 7, nothing, 3), P.Watch())
+    routes, versions = Dict(p.routes), m.handle.versions
+    P.run_epoch!(l, P.Epoch(Any[x, y], 7, nothing, 3), P.Watch())
+    @test m.handle.versions == versions && keys(routes) == keys(p.routes) && all(k -> routes[k] === p.routes[k], keys(routes))
+    @test_throws P.PlanError P.run_epoch!(l, P.Epoch(Any[x, y], 7, nothing, 3), P.Watch(), fill(0.1, 1, 3))
 end

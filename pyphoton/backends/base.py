@@ -20,7 +20,8 @@ from pyphoton.typing import Array
 class Turn:
     """A part of a step in which several sessions train: values and gradients of `plan`, then an update by each of `sessions`.
 
-    `sessions` are positions among those of the JointSession. Each updates the parameters that it trains, and no others.
+    `sessions` are positions among those of the JointSession. Each updates the parameters that it trains, and no others. A turn of no
+    session only computes, while training; its values may be anything.
     """
 
     plan: Plan

@@ -201,10 +201,10 @@ class PhotonEstimator(BaseEstimator):  # type: ignore[misc]
         """The weights of samples with mean 1 over those that count, and which do; None where there are none."""
         if sample_weight is None:
             return None, slice(None)
-        weights = _check_sample_weight(sample_weight, x, dtype=np.float64, ensure_non_negative=True)
+        weights = _check_sample_weight(sample_weight, x, dtype=np.float64)
         count = weights > 0
-        if not count.any():
-            raise ArgumentError("sample_weight", "a weight above 0", "none")
+        if (weights < 0).any() or not count.any():
+            raise ArgumentError("sample_weight", "no weight below 0, and one above", f"weights from {weights.min():g} to {weights.max():g}")
         return weights[count] / weights[count].mean(), count
 
     # ---- what is kept ------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from __future__ import annotations
 from pyphoton.lazy import lazily
 
 _NAMES = {
+    "systems.adversarial": ("FGSMSystem", "fgsm", "pgd"),
     "systems.data_module": ("DataModule",),
     "systems.evaluation": ("configure_optimizer", "detach", "forward", "gradients", "loss"),
     "systems.gan": ("GANSystem",),

@@ -78,7 +78,7 @@ class StepNetwork(Network):
         self.structure = structure
         counters = counters or {}
         signature = (stage, structure, tuple((tuple(a.shape[1:]), input_kind(a, self.dtype)) for a in arrays))
-        known: dict[Any, Any] = self._plans  # type: ignore[assignment]
+        known: dict[Any, Any] = self._plans
         used = known.get(signature, frozenset())
         found = known.get(_key(signature, used, counters))
         if found is None:
@@ -90,7 +90,7 @@ class StepNetwork(Network):
             for key in many[: max(len(many) - MOST_STEPS, 0)]:
                 del known[key]
             known[_key(signature, used, counters)] = found
-        return found  # type: ignore[no-any-return]
+        return found
 
     def _plan_of(self, step: Recorded, run: Callable[[Recorded], None], inputs: tuple[Tensor, ...], stage: str, structure: Structure) -> Planned:
         def traced(*_: Tensor) -> tuple[Tensor, ...]:
@@ -120,8 +120,9 @@ class StepNetwork(Network):
             text = made.to_json()
         except PhotonError:  # a constant or first value that has no text
             return made
-        known: dict[Any, Any] = self._plans  # type: ignore[assignment]
-        return known.setdefault(("counted", "plan", text), made)  # type: ignore[no-any-return]
+        known: dict[Any, Any] = self._plans
+        found: Plan = known.setdefault(("counted", "plan", text), made)
+        return found
 
     def arrays_for(self, planned: Planned, arrays: tuple[Any, ...], names: Sequence[str]) -> tuple[Any, ...]:
         """Arrays as all turns want them. Errors: DataError with the array's place in the batch."""

@@ -21,7 +21,7 @@ class Data:
     """Whole data, or a run of minibatches, for steps of one kind."""
 
     planned: Planned
-    whole: Whole | None = None
+    whole: Whole[Any] | None = None
     items: Iterator[tuple[Planned, tuple[Any, ...], int]] | None = None
     count: int | None = None
 
@@ -78,7 +78,7 @@ def key(network: StepNetwork, configured: Sequence[Configured]) -> tuple[Any, ..
     return network.module, frozen, tuple(network.limits().items()), opts
 
 
-def batches(data: Data, plan_of: Callable[[Planned], Any]) -> Whole | Stream:
+def batches(data: Data, plan_of: Callable[[Planned], Any]) -> Whole[Any] | Stream[Any]:
     """The data as a session takes them."""
     if data.whole is not None:
         return Whole(plan_of(data.planned), data.whole.arrays, data.whole.samples, data.whole.order, data.whole.batch_size)

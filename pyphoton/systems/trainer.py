@@ -194,6 +194,7 @@ class Trainer:
         if self.steps == first and not runs.skipped:
             raise DataError("data", "at least one minibatch", "none", "An iterator that is used up gives nothing; pass a list or a function.")
         clocks.record(self.history, first, self.steps - first)
+        measured.add_skipped(runs)
         return True, measured
 
     def _watched(self, runs: Runs, running: Running) -> Iterator[engine.Data]:
@@ -252,6 +253,7 @@ class Trainer:
             logs |= {log.name: log for log in data.planned.logs}
         if not logs and not runs.skipped:
             raise DataError(stage, "at least one minibatch", "none", "An iterator that is used up gives nothing; pass a list or a function.")
+        measured.add_skipped(runs)
         found.update(measured.means(list(logs.values())))
         hooks.call(f"on_{word}_epoch_end")
         hooks.row = row
@@ -330,7 +332,8 @@ class Trainer:
         """Go on from a file that `save` wrote for an equal system. Returns the trainer. Errors: FileError; nothing is changed then."""
         from pyphoton.systems.checkpoints import load_trainer
 
-        return load_trainer(self, path)
+        load_trainer(self, path)
+        return self
 
 
 def _again(first: engine.Data, rest: Iterator[engine.Data]) -> Iterator[engine.Data]:

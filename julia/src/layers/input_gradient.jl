@@ -8,10 +8,10 @@ In Flux: `Flux.gradient(body, x)[1]`.
 """
 mutable struct InputGradient{T} <: ManyInputs
     const program::Program{T}
-    route::Route
+    route::Union{Nothing,Route}
 end
 
-BUILDERS["gradient"] = (T, step, weights, activation) -> InputGradient{T}(Program{T}(step.body, weights), Route([], -1))
+BUILDERS["gradient"] = (T, step, weights, activation) -> InputGradient{T}(Program{T}(step.body, weights), nothing)
 differentiable(::InputGradient) = false
 
 function forward(op::InputGradient{T}, mode::Mode, inputs::Vector{Any}) where {T}
@@ -21,9 +21,9 @@ function forward(op::InputGradient{T}, mode::Mode, inputs::Vector{Any}) where {T
     foreach(w -> w.trained = false, p.weights)
     try
         forward!(p, mode, inputs)
-        op.route.version < 0 && (op.route = route_from(p, Int[p.plan.inputs[1].id]))
+        op.route === nothing && (op.route = route_from(p, Int[p.plan.inputs[1].id]))
         start!(p)
-        descend!(p, op.route)
+        descend!(p, op.route::Route)
     finally
         mode.training, mode.carry = training, carry
         foreach((w, t) -> w.trained = t, p.weights, trained_)

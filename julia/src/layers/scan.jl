@@ -51,8 +51,7 @@ mutable struct Scan{T} <: ManyInputs
     const in_place::Vector{Bool}
     const slopes::Vector{Buffer{T,1}}
     const tops::Vector{Any}
-    route::Route
-    key::Vector{Bool}
+    const routes::Dict{Vector{Bool},Route}
 end
 
 BUILDERS["scan"] = function (::Type{T}, step, weights, activation) where {T}
@@ -65,7 +64,7 @@ BUILDERS["scan"] = function (::Type{T}, step, weights, activation) where {T}
     products = products_of(T, step.body, steps, sequences, held)
     foreach(q -> q.twin > 0 && steps[q.step].op isa MatMul && foreach(p -> give_steps!(p, steps[q.step].outputs[1]), programs), products)
     in_place = Bool[read_in_place(step.body, steps, step.body.inputs[i].id) for i in 1:sequences]
-    return Scan{T}(step.body, weights, programs, step.path, order, sequences, held, a["carried"], products, in_place, [Buffer{T,1}() for _ in 1:sequences], Any[nothing, nothing], Route([], -1), Bool[])
+    return Scan{T}(step.body, weights, programs, step.path, order, sequences, held, a["carried"], products, in_place, [Buffer{T,1}() for _ in 1:sequences], Any[nothing, nothing], Dict{Vector{Bool},Route}())
 end
 
 """
@@ -230,12 +229,11 @@ function route!(op::Scan, want::Int)
     before = op.sequences + op.held
     key = Bool[wanted(want, i) for i in 1:before]
     foreach(path -> push!(key, op.weights[path].trained), sort!(collect(String, keys(op.weights))))
-    if op.route.version < 0 || op.key != key
+    return get!(op.routes, key) do
         p = op.programs[1]
         ids = Int[v.id for (i, v) in enumerate(p.plan.inputs) if (i > before || wanted(want, i)) && startswith(v.dtype, "float")]
         apart = Set(q.step for q in op.products)
         steps = [k in apart ? (k, w & ~2) : (k, w) for (k, w) in route_from(p, ids).steps]
-        op.route, op.key = Route(steps, 0), key
+        Route(steps)
     end
-    return op.route
 end

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pyphoton.backends.base import NONE, Limits
+from pyphoton.backends.joint import check_sessions
 from pyphoton.backends.julia import bridge
 from pyphoton.backends.julia.runtime import Runtime, start
 from pyphoton.optimisers import Optimiser
@@ -58,6 +59,13 @@ class JuliaModule:
         from pyphoton.backends.julia.session import JuliaSession
 
         return JuliaSession(self, optimiser, frozen, limits)
+
+    def joint(self, sessions: Sequence[Any]) -> Any:
+        """Sessions that train together."""
+        from pyphoton.backends.julia.joint import JuliaJoint
+
+        check_sessions(self, sessions)
+        return JuliaJoint(self, sessions)
 
 
 def _drop(module: weakref.ref[JuliaModule], number: int) -> None:

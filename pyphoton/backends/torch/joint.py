@@ -93,6 +93,9 @@ class TorchJoint:
         module, sessions = self.module, [self.sessions[k] for k in turn.sessions]
         program = module.program(turn.plan)
         module.mode.training = True
+        if not sessions:
+            with torch.no_grad(), module.precision():
+                return tuple([float(v) for v in program(arrays)])
         found = trained(program, module, tuple([s.frozen for s in sessions]))
         weights = [module.tensors[n] for n in found.names]
         with module.precision():
