@@ -10,6 +10,7 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -269,7 +270,7 @@ class Network:
         outputs = self.module.run(made, self.converted(made, x, names_of("inputs", x, x_tuple)), training=training, carried=carried)
         return outputs[0] if made.single else outputs
 
-    def predict(self, x: Any, makebatch: bool | None = None, batch_size: int = 256, *, carried: bool = False) -> Any:
+    def predict(self, x: Any, makebatch: bool | None = None, batch_size: int = 256, *, carried: bool = False, like: Any = None) -> Any:
         """The model's output for a batch or one sample, some samples at a time; see Workout.predict. `carried`: as for `run`."""
         arrays, many = members(x, "inputs")
         if makebatch is None:
@@ -283,7 +284,8 @@ class Network:
         single = not isinstance(parts[0], tuple)
         columns = zip(*((p,) if single else p for p in parts), strict=True)
         joined = tuple(np.concatenate(c)[0] if makebatch else np.concatenate(c) for c in columns)
-        return joined[0] if single else joined
+        found = joined[0] if single else joined
+        return found if like is None else import_module("pyphoton.interop.kinds").as_kind(found, like, x)
 
     def converted(self, made: Plan, arrays: tuple[Any, ...], names: Sequence[str] = ()) -> tuple[Any, ...]:
         """Arrays as the plan's inputs want them. Errors: DataError with the array's name."""

@@ -143,6 +143,26 @@ def copy(layer: Any, to: Any) -> None:
         made.members[name].frozen = p.frozen
 
 
+def packed(layer: Any) -> dict[str, Any]:
+    """A layer's own parameters as plain data, for `unpack`."""
+    entry = _store.get(layer) if _in_store(layer) else None
+    members = {} if entry is None else {n: (p.path, p.role, p.frozen, p.value) for n, p in entry.members.items()}
+    return {"shapes": None if entry is None else entry.shapes, "members": members, "frozen": _frozen_before_built.get(layer)}
+
+
+def unpack(layer: Any, data: Mapping[str, Any]) -> None:
+    """Give a layer without parameters copies of those that `packed` has written."""
+    if data["frozen"] is not None:
+        _frozen_before_built[layer] = data["frozen"]
+    if data["shapes"] is None:
+        return
+    entry = _store[layer] = _Entry(data["shapes"])
+    known = layer.params(*data["shapes"])
+    for name, (path, role, frozen, value) in data["members"].items():
+        made = entry.members[name] = _made(layer, path, known[name], str(value.dtype), 0, value)
+        made.role, made.frozen = role, frozen
+
+
 def place(layer: Any, values: Mapping[str, Any], shapes: tuple[Shape, ...], dtype: str, path: str = "") -> None:
     """Build a layer with copies of these numbers, for inputs of `shapes`. Errors: ShapeError, ArgumentError for other names; then nothing is built."""
     params = layer.params(*shapes)

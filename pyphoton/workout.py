@@ -221,13 +221,14 @@ class Workout:
         check_some(report)
         return means(self._names, report)
 
-    def predict(self, x: Any, *, makebatch: bool | None = None, batch_size: int = 256) -> Any:
-        """The model's output for x, as NumPy arrays: a batch (N, ...), or one sample (...) for which one output is returned.
+    def predict(self, x: Any, *, makebatch: bool | None = None, batch_size: int = 256, like: Any = None) -> Any:
+        """The model's output for x: a batch (N, ...), or one sample (...) for which one output is returned.
 
         A sample is told from a batch by the number of axes that the model was built with; `makebatch` True (x is one
-        sample) or False (x is a batch) overrides. Errors: ShapeError, DataError.
+        sample) or False (x is a batch) overrides. The output is a NumPy array; `like=x` gives the kind of array that x is,
+        `like="torch"` and so on that kind (see interop.as_kind). Errors: ShapeError, DataError.
         """
-        return self.network.predict(x, makebatch, batch_size)
+        return self.network.predict(x, makebatch, batch_size, like=like)
 
     def gradients(self, batch: Any, *, convertor: Callable[[Any], Any] | None = None) -> Gradients:
         """The gradient of the loss for one minibatch (X, Y): pairs (parameter, gradient), and by path. Nothing changes."""
@@ -307,8 +308,7 @@ class Workout:
         plan = self._plan(batch, train)
         if convertor is None:
             return plan, self.network.converted(plan, batch.arrays, batch.names), batch.samples()
-        _check_converted(batch, plan)
-        return plan, batch.arrays, batch.samples()
+        return plan, _checked_arrays(batch, plan), batch.samples()
 
 
 def _rows(batch: Batch, rows: Any) -> tuple[Any, Any]:
@@ -316,15 +316,16 @@ def _rows(batch: Batch, rows: Any) -> tuple[Any, Any]:
     return x if batch.x_tuple else x[0], y if batch.y_tuple else y[0]
 
 
-def _check_converted(batch: Batch, plan: Plan) -> None:
-    """Errors: DataError when a convertor of the user leaves another dtype than the model's."""
+def _checked_arrays(batch: Batch, plan: Plan) -> tuple[Any, ...]:
+    """What a convertor of the user left; whole numbers as engines take them. Errors: DataError for another dtype than the model's."""
+    found = []
     for array, value, name in zip(batch.arrays, plan.inputs, batch.names, strict=True):
         dtype = str(array.dtype).removeprefix("torch.")
-        if value.dtype == "int64":
-            convert(array, value, name)
-        elif name.startswith("inputs") and dtype != value.dtype:
+        found.append(convert(array, value, name) if value.dtype == "int64" else array)
+        if value.dtype != "int64" and name.startswith("inputs") and dtype != value.dtype:
             hint = "Leave convertor= out to have it cast, or build the model with set_context(dtype=...)."
             raise DataError(name, f"{value.dtype} from the convertor", dtype, hint)
+    return tuple(found)
 
 
 def _check_options(convertor: Any, shuffle: Any, verbose: Any) -> None:

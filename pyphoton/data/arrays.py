@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from pyphoton.data.frames import frame_values, is_frame
 from pyphoton.errors import DataError
 from pyphoton.plan import Value
 
@@ -13,20 +14,34 @@ from pyphoton.plan import Value
 def as_array(x: Any, owner: str) -> Any:
     """A NumPy array over the same memory where there is one; an array on another device stays as it is.
 
+    x: of NumPy, torch, JAX, pandas or polars, nested lists, or any object with `__array__`, `__array_interface__` or `__dlpack__`.
     Errors: DataError for what does not hold numbers.
     """
     if isinstance(x, np.ndarray):
         found = x
     elif getattr(x, "__dlpack_device__", None) is not None and x.__dlpack_device__()[0] not in (1, 3):
         return x
+    elif is_frame(x):
+        found = frame_values(x, owner)
     else:
         try:
-            found = np.asarray(x.detach() if hasattr(x, "detach") else x)
-        except (TypeError, ValueError) as error:
+            found = _read(x)
+        except (TypeError, ValueError, BufferError) as error:
             raise DataError(owner, "numbers in equal rows", f"{type(x).__name__} ({error})") from None
     if found.dtype.kind not in "biuf":
         raise DataError(owner, "an array of numbers", f"{type(x).__name__} of dtype {found.dtype}")
     return found
+
+
+def _read(x: Any) -> Any:
+    """The array that an object offers. bfloat16, which NumPy does not have, becomes float32."""
+    x = x.detach() if hasattr(x, "detach") else x
+    if str(getattr(x, "dtype", "")) == "torch.bfloat16":
+        x = x.float()
+    if hasattr(x, "__dlpack__") and not hasattr(x, "__array__") and not hasattr(x, "__array_interface__"):
+        return np.from_dlpack(x)
+    found = np.asarray(x)
+    return found.astype("float32") if found.dtype.name == "bfloat16" else found
 
 
 def convert(x: Any, value: Value, owner: str) -> Any:
@@ -36,10 +51,18 @@ def convert(x: Any, value: Value, owner: str) -> Any:
     """
     array = as_array(x, owner)
     if not isinstance(array, np.ndarray):
-        return array
+        return _elsewhere(array, value.dtype)
     if value.dtype == "int64":
         return _whole(array, value, owner)
     return np.ascontiguousarray(array, dtype=value.dtype)
+
+
+def _elsewhere(array: Any, dtype: str) -> Any:
+    """An array on another device in this dtype: torch's method for it, or `astype`, which CuPy and JAX have."""
+    if str(array.dtype).removeprefix("torch.") == dtype:
+        return array
+    method = {"float32": "float", "float64": "double", "int64": "long"}[dtype]
+    return getattr(array, method)() if hasattr(array, method) else array.astype(dtype)
 
 
 def _whole(array: Any, value: Value, owner: str) -> Any:

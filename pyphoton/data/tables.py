@@ -8,8 +8,9 @@ import numpy as np
 
 from pyphoton.arguments import checked
 from pyphoton.data.dataset import Numbered
+from pyphoton.data.frames import column_values
 from pyphoton.data.passes import Pass
-from pyphoton.errors import ArgumentError, DataError, near
+from pyphoton.errors import ArgumentError, near
 
 
 class DFDataset(Numbered):
@@ -52,20 +53,7 @@ def _column(df: Any, name: Any, known: list[Any], *, labels: bool) -> Any:
         raise ArgumentError("DFDataset", "a column of the table", repr(name), near(name, map(str, known)))
     if known.count(name) > 1:
         raise ArgumentError("DFDataset", "columns with different names", f"{name!r} twice")
-    column = df[name]
-    missing = np.flatnonzero(np.asarray((column.isna() if hasattr(column, "isna") else column.is_null()).to_numpy()))
-    values = np.asarray(column.to_numpy())
-    if values.dtype.kind == "f" and not missing.size:
-        missing = np.flatnonzero(np.isnan(values))
-    if missing.size:
-        raise DataError(f"column {name!r}", "a value in every row", f"none in row {missing[0]}", "Fill or drop such rows first.")
-    if values.dtype.kind in "biuf":
-        return values
-    if values.dtype.kind == "O" and all(hasattr(v, "__float__") and not isinstance(v, str) for v in values):
-        return values.astype("float64")
-    if labels and all(isinstance(v, str) for v in values):
-        return values.astype(object)
-    raise DataError(f"column {name!r}", "numbers" if not labels else "numbers or labels", f"values like {values.flat[0]!r}", "Turn them into numbers first.")
+    return column_values(df[name], f"column {name!r}", labels=labels)
 
 
 def _matrix(columns: list[Any]) -> Any:

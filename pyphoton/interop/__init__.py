@@ -1,1 +1,16 @@
-"""Weights to and from other libraries. These are the only files besides the backends that know them."""
+"""Models and weights to and from other libraries. These are the only files besides the backends that know them.
+
+Each name is loaded with its module, and the library that it needs, when it is first used.
+"""
+
+from __future__ import annotations
+
+from pyphoton.lazy import lazily
+
+_NAMES = {
+    "interop.kinds": ("as_kind",),
+    "interop.lightning_data": ("from_lightning",),
+    "interop.lightning_view": ("as_lightning",),
+    "interop.sklearn_estimators": ("PhotonClassifier", "PhotonRegressor"),
+}
+__all__, __getattr__, __dir__ = lazily(__name__, _NAMES)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -16,6 +16,7 @@ from pyphoton.converted import Converted
 from pyphoton.data.forms import names_of
 from pyphoton.errors import DataError, NotBuilt, Unsupported
 from pyphoton.network import Network, network_of
+from pyphoton.parameters import Parameter
 from pyphoton.plan import Plan
 
 
@@ -44,7 +45,7 @@ class NativeModule(nn.Module):
         self._network = (network, model)  # the network alone does not keep the model; in a tuple, torch does not look at it
         self._mode = Mode(torch.device("cpu"), network.seed)
         self._programs: WeakKeyDictionary[Plan, Program] = WeakKeyDictionary()
-        self._adopt()
+        adopt(self, network.parameters)
         self.train()
 
     def forward(self, *inputs: Any) -> Any:
@@ -64,30 +65,13 @@ class NativeModule(nn.Module):
 
     def _lowered(self, plan: Plan) -> Program:
         """The plan over the parameters of this module, lowered once."""
-        self._adopt()
+        adopt(self, self._network[0].parameters)
         tensors = {**dict(self.named_buffers(remove_duplicate=False)), **dict(self.named_parameters(remove_duplicate=False))}
         device = next((t.device for t in tensors.values()), torch.device("cpu"))
         if device != self._mode.random.device:
             self._mode = Mode(device, self._network[0].seed)
         made = self._programs[plan] = Program(plan, tensors, self._mode, device)
         return made
-
-    def _adopt(self) -> None:
-        """Register the parameters of the network that are not here yet: with the first plan, all of them."""
-        for path, parameter in self._network[0].parameters.items():
-            *modules, last = path.split(".")
-            holder: nn.Module = self
-            for name in modules:
-                if name not in holder._modules:
-                    holder.add_module(name, nn.Module())
-                holder = holder._modules[name]  # type: ignore[assignment]
-            if last in holder._parameters or last in holder._buffers:
-                continue
-            tensor = to_torch(parameter.value, torch.device("cpu"))
-            if parameter.role == "state":
-                holder.register_buffer(last, tensor)
-            else:
-                holder.register_parameter(last, nn.Parameter(tensor, requires_grad=not parameter.frozen))
 
     def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> Any:
         """Buffers become other tensors when a module moves, so that programs are lowered again."""
@@ -103,3 +87,21 @@ class NativeModule(nn.Module):
             break
         made.load_state_dict(self.state_dict())
         return made.train(self.training)
+
+
+def adopt(module: nn.Module, found: Mapping[str, Parameter]) -> None:
+    """Register the parameters of a network that a module does not have yet, by their paths and over their memory."""
+    for path, parameter in found.items():
+        *names, last = path.split(".")
+        holder = module
+        for name in names:
+            if name not in holder._modules:
+                holder.add_module(name, nn.Module())
+            holder = holder._modules[name]  # type: ignore[assignment]
+        if last in holder._parameters or last in holder._buffers:
+            continue
+        tensor = to_torch(parameter.value, torch.device("cpu"))
+        if parameter.role == "state":
+            holder.register_buffer(last, tensor)
+        else:
+            holder.register_parameter(last, nn.Parameter(tensor, requires_grad=not parameter.frozen))

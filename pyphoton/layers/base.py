@@ -77,6 +77,17 @@ class Layer(Description):
         network.copy(self, made)
         return made
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What pickling keeps: the fields, and the numbers as they are now."""
+        from pyphoton.pickled import layer_state
+
+        return layer_state(self)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        from pyphoton.pickled import restore_layer
+
+        restore_layer(self, state)
+
     def on_arrays(self, *inputs: Any) -> Any:
         """The layer on arrays: computed by the engine that is found first."""
         from pyphoton.network import network_of

@@ -17,6 +17,8 @@ def to_torch(array: Any, device: torch.device) -> torch.Tensor:
     if isinstance(array, torch.Tensor):
         return array.to(device)
     if not isinstance(array, np.ndarray):
+        if hasattr(array, "__dlpack_device__") and array.__dlpack_device__()[0] not in (1, 3):  # of CuPy or JAX, on a GPU
+            return torch.utils.dlpack.from_dlpack(array).to(device)
         array = np.asarray(array)
     if any(s < 0 for s in array.strides):
         array = np.ascontiguousarray(array)

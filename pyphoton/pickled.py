@@ -1,0 +1,50 @@
+"""What pickling takes along of a layer and of a workout: the numbers, which live outside of them. No engine's object is in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pyphoton import network, parameters
+from pyphoton.saving.model import stand_ins
+from pyphoton.saving.state import resume
+from pyphoton.workout import Workout
+
+
+def layer_state(layer: Any) -> dict[str, Any]:
+    """The fields of a layer, its own parameters, and what it was built for."""
+    return {"fields": dict(vars(layer)), "numbers": parameters.packed(layer), "met": network.met_of(layer)}
+
+
+def restore_layer(layer: Any, state: dict[str, Any]) -> None:
+    """Make an empty layer what `layer_state` was taken of."""
+    vars(layer).update(state["fields"])
+    parameters.unpack(layer, state["numbers"])
+    if state["met"] is not None:
+        network._met[layer] = state["met"]
+
+
+def workout_state(workout: Workout) -> dict[str, Any]:
+    """A workout as descriptions, arrays and numbers: everything that `workout_of` goes on from."""
+    session = None if workout._session is None else {n: np.array(a) for n, a in workout._session.state().items()}
+    return {
+        "model": workout.model, "loss": workout.loss, "opt": workout.opt, "metrics": workout.metrics, "session": session,
+        "values": {name: dict(workout.history[name]) for name in workout.history}, "rows": list(workout.history.epochs),
+        "steps": workout.steps, "epochs": workout.epochs, "seed": workout.network.seed, "dtype": workout.network.dtype,
+    }  # fmt: skip
+
+
+def workout_of(state: dict[str, Any], *, backend: str | None = None, device: str | None = None) -> Workout:
+    """The workout that the state was taken of, on this backend. Random numbers of another engine begin anew."""
+    made = Workout(state["model"], state["loss"], state["opt"], backend=backend, device=device, seed=state["seed"])
+    made.metrics = state["metrics"]
+    made.network.dtype = state["dtype"]
+    made.history.restore(state["values"], state["rows"])
+    made.steps, made.epochs = state["steps"], state["epochs"]
+    met = made.network.met
+    if met is not None:
+        made.network.forward_plan(stand_ins(met, made.network.dtype), met.as_tuple)
+    if state["session"] is not None:
+        resume(made.session, state["session"], made.network.parameters, made.opt)
+    return made
