@@ -1,7 +1,8 @@
 # Flux's convolutions (NNlib) as an engine: `PyPhoton.engine!("flux")`. `flipkernel=true` is what does NOT turn the kernel round
 # in NNlib, so that this is Flux's CrossCor and torch's Conv; the tests hold the core's own engine to it.
 #
-# And models of Flux over PyPhoton's memory (flux_build.jl), and as data for PyPhoton (flux_read.jl).
+# And models of Flux over PyPhoton's memory (flux_build.jl), and as data for PyPhoton (flux_read.jl); callables of any kind are
+# differentiated by Zygote (differentiated.jl).
 module PyPhotonFluxExt
 
 using Flux: Flux, NNlib
@@ -27,6 +28,7 @@ function PyPhoton.convolve_kernel!(::FluxEngine, dw::Array{T}, x::Array{T}, dy::
 end
 
 include("flux_names.jl")
+include("differentiated.jl")
 include("flux_plan.jl")
 include("flux_build.jl")
 include("flux_read.jl")

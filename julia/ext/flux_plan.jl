@@ -1,8 +1,6 @@
 # A layer of Flux for what Flux has no layer for: nets and unrolled models. PyPhoton runs their plan over the same arrays, forwards and, when
 # Zygote asks, backwards. Each call has a program of its own, so that a layer may stand twice in what is differentiated.
 
-const ChainRulesCore = NNlib.ChainRulesCore
-
 """
     Planned(plan, paths, arrays, states)
 

@@ -11,6 +11,7 @@ using Random: Xoshiro, rand!, randn!, randperm
 export Workout, fit!, predict, add!, layers, inputs, weights, weights!, load_workout, save_workout, flux_state, load_flux_state!
 
 include("errors.jl")
+include("differentiable.jl")
 include("json.jl")
 include("layout.jl")
 include("bfloat16.jl")
