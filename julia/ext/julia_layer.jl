@@ -154,3 +154,52 @@ function call_output(d)
     y isa AbstractArray && eltype(y) <: Real || throw(OutputShape(Any["batch", "..."], y isa AbstractArray ? "elements of type $(eltype(y))" : "a $(typeof(y))"))
     return PyPhoton.python_shape(size(y))
 end
+
+# ---- on other engines --------------------------------------------------------------------------------------------------
+
+"""
+A layer as a Julia function of its inputs, the parameters and the object's own arrays: `inputs` and `params` are how many there are of the
+first two. Whatever differentiates it gets the gradients of all of them.
+"""
+struct Applied
+    code::Code
+    f::Any
+    inputs::Int
+    params::Int
+    shape::Vector{Any}
+    batch::Int
+    training::Bool
+    tried::Base.RefValue{Bool}
+end
+
+Functors.functor(::Type{<:Applied}, x) = (), _ -> x
+
+(a::Applied)(args...) = applied(a, args, false)[1]
+
+function ChainRulesCore.rrule(a::Applied, args...)
+    y, p = applied(a, args, true)
+    function applied_pullback(dy)
+        by_leaf, by_input = running(() -> Base.invokelatest(p.back, Any[slope_for(p.ys[1], ChainRulesCore.unthunk(dy))]), a.code)
+        found = (by_input..., by_leaf[p.numbers]...)
+        return (ChainRulesCore.NoTangent(), map(g -> g === nothing ? ChainRulesCore.NoTangent() : g, found)...)
+    end
+    return y, applied_pullback
+end
+
+function applied(a::Applied, args, differentiate::Bool)
+    xs, held = args[1:a.inputs+a.params], Any[args[a.inputs+a.params+1:end]...]
+    f, numbers = with_arrays(a.f, a.code, held)
+    run() = computed((; f, a.code, a.shape), xs; a.training, differentiate)
+    p = a.tried[] ? run() : untouched(run, a.code, xs)
+    a.tried[] = true
+    T = eltype(first(x for x in xs if eltype(x) <: AbstractFloat))
+    return fitted_output(T, a.shape, p.ys[1], samples_of(xs, a.batch)), (; p..., numbers)
+end
+
+function call_applied(d)
+    code, batch = Code(d), d["batch"]
+    return PyPhoton.keep!(Applied(
+        code, value_of(code), PyPhoton.whole(d, "inputs"), length(PyPhoton.list(d, "params")), PyPhoton.list(d, "shape"),
+        batch === nothing ? 0 : PyPhoton.position(batch), d["training"]::Bool, Ref(false),
+    ))
+end

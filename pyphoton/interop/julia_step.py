@@ -9,7 +9,6 @@ import torch
 
 from pyphoton.backends.julia import code as asking
 from pyphoton.errors import Unsupported
-from pyphoton.interop.torch_function import torch_function
 from pyphoton.julia_code import Code
 from pyphoton.plan import Step
 
@@ -19,12 +18,14 @@ Tensor = torch.Tensor
 def on_torch(step: Step, own: Mapping[str, Tensor], mode: Any) -> Callable[..., Any]:
     """The function of a step's inputs. Errors: Unsupported where no Julia is, or on another device; FileError for code that is not trusted."""
     where = f"{step.path} Julia".strip()
+    code = Code.of(step.attrs)
+    code.check(where)
     reason = asking.missing()
     if reason:
         hint = f"{reason} In a checkout: pip install '.[julia]'. Or write the layer in Python: a function of tensors, or a Layer with forward."
         raise Unsupported(where, "a Julia that runs its code", "none here", hint)
-    code = Code.of(step.attrs)
-    code.check(where)
+    from pyphoton.interop.torch_function import torch_function
+
     held = [own[name] for name in (*step.attrs["params"], *step.attrs["arrays"])]
     functions: dict[bool, Any] = {}
 

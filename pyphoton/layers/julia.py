@@ -73,7 +73,7 @@ class Julia(Layer):
         if args or len(given) != 8 or not all(isinstance(t, str) for t in texts) or (given["file"] is None) != (given["text"] is None):
             raise FileError("Julia", "source, file, text, params, arrays and shapes", str(sorted(given))[:200])
         made: Julia = object.__new__(cls)
-        made._describe(Code(given["source"], given["file"], given["text"]), found(given["params"]), given["infer"], given["name"])
+        made._describe(Code(given["source"], given["file"], given["text"]), found(given["params"]), given["infer"] and _checked_shape(given["infer"]), given["name"])
         made.set(arrays=leaves(given["arrays"]))
         for into, sizes, output in listed(given["known"], 3):
             made.known[tuple(map(_checked_shape, into))] = tuple(map(_checked_shape, sizes)), _checked_shape(output)

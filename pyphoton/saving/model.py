@@ -42,11 +42,13 @@ def load(path: str | Path, *, safe_mode: bool = True) -> Any:
     safe_mode=False: the Julia code in it, that of `Julia` layers, may run when the model does; without it such a layer can be looked at, and
     refuses to compute. Errors: FileError.
     """
+    check_mode(safe_mode)
     with opened(path, "model") as file, understood(file.path):
         about = file.about
         met = read_met({"shapes": about["input_shapes"], "whole": about["input_whole"], "as_tuple": about["input_tuple"]})
         model = from_config(about["model"])
-        trusted(model, safe_mode)
+        if not safe_mode:
+            trust(model)
         network = network_of(model)
         network.dtype = dtype_of(about)
         check_shapes(network, met, file.entries)
@@ -54,12 +56,10 @@ def load(path: str | Path, *, safe_mode: bool = True) -> Any:
     return model
 
 
-def trusted(model: Any, safe_mode: Any) -> None:
-    """Without safe_mode, the Julia code of a model's layers may run. Errors: ArgumentError."""
+def check_mode(safe_mode: Any) -> None:
+    """Errors: ArgumentError unless it says whether the code in a file stays where it is."""
     if not isinstance(safe_mode, bool):
         raise ArgumentError("safe_mode=", "True or False", repr(safe_mode))
-    if not safe_mode:
-        trust(model)
 
 
 def built(network: Network, verb: str) -> Met:

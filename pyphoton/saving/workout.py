@@ -14,11 +14,12 @@ from typing import Any
 from pyphoton.data.forms import Batch
 from pyphoton.description import to_config
 from pyphoton.errors import ArgumentError, FileError, NotBuilt
+from pyphoton.layers.julia import trust
 from pyphoton.network import Met, Network
 from pyphoton.plan import Plan
 from pyphoton.saving import history
 from pyphoton.saving.container import Stored, opened, write
-from pyphoton.saving.model import built, check_shapes, current, dtype_of, read_met, restore, stand_ins, trusted, understood
+from pyphoton.saving.model import built, check_mode, check_shapes, current, dtype_of, read_met, restore, stand_ins, understood
 from pyphoton.saving.parts import Parts, named, parts_of
 from pyphoton.saving.state import check_state, resume
 from pyphoton.workout import Workout
@@ -70,12 +71,14 @@ def load_workout(
     to the last bit, random numbers too; on another one random numbers (Dropout's masks) begin anew.
     Nothing from the file is executed; safe_mode=False lets the Julia code of its `Julia` layers run. Errors: FileError; ArgumentError when something of your own is missing.
     """
+    check_mode(safe_mode)
     with opened(path, "workout") as file:
         with understood(file.path):
             counters = _counters(file.about)
             where = {"backend": backend, "device": device, "precision": _precision(file.about) if precision == AS_SAVED else precision}
         parts = parts_of(file, model, loss, opt, metrics)
-        trusted(parts.model, safe_mode)
+        if not safe_mode:
+            trust(parts.model)
         if model is None:
             with understood(file.path):
                 workout = _workout(parts, counters, where)

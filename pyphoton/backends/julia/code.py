@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
 from pyphoton.backends.julia import bridge, locate
 from pyphoton.backends.julia.errors import JuliaError
-from pyphoton.backends.julia.runtime import Runtime, start
+from pyphoton.backends.julia.runtime import Runtime, running, start
 from pyphoton.errors import ShapeError
 from pyphoton.julia_code import Code
-from pyphoton.plan import Plan
+from pyphoton.plan import Plan, Step
 
 
 def missing() -> str:
     """Why no Julia can be asked, with the way out; empty when one can."""
-    return locate.missing() or locate.wrong()
+    return "" if running() else locate.missing() or locate.wrong()
 
 
 def with_code() -> Runtime:
@@ -35,8 +36,14 @@ def check(plan: Plan) -> bool:
 
 def arrays(code: Code, where: str) -> list[tuple[str, tuple[int, ...], str]]:
     """Name, shape and role of each array that the object has of its own. Errors: JuliaError."""
-    found = _ask(where, "julia_arrays", code)
-    return [(a["name"], tuple(a["shape"]), a["role"]) for a in found]
+    rows, names = _ask(where, "julia_arrays", code), set[str]()
+    made = []
+    for i, row in enumerate(rows):
+        name = unicodedata.normalize("NFKC", row["name"]).replace(".", "_")  # Julia's names may have signs that Python's have not: σ²
+        name = name if name.isidentifier() and name not in names else f"array_{i}"
+        names.add(name)
+        made.append((name, tuple(row["shape"]), row["role"]))
+    return made
 
 
 def values(code: Code, seed: int) -> list[Any]:
@@ -53,6 +60,16 @@ def output(code: Code, inputs: Sequence[Any], params: Sequence[Any], dtype: str,
             shown = " and ".join(str(tuple(s)) for s in inputs)
             raise ShapeError(where, "inputs that its code takes", f"zeros {shown} ({error.message})") from error
         raise
+
+
+def applied(step: Step, training: bool) -> Any:
+    """A step as a Julia function of its inputs, parameters and own arrays, as juliacall shows it. Errors: JuliaError."""
+    runtime = with_code()
+    where = f"{step.path} Julia".strip()
+    number = _ask(where, "julia_applied", Code.of(step.attrs), params=step.attrs["params"], batch=step.attrs["batch"], inputs=len(step.inputs), shape=step.shapes[0], training=training)
+    found = runtime.julia.PyPhoton.OPEN[number]
+    runtime.ask("close", number=number)
+    return found
 
 
 def _ask(where: str, call: str, code: Code, **arguments: Any) -> Any:
