@@ -45,19 +45,28 @@ end
 
 # ---- the functions -----------------------------------------------------------------------------------------------------------
 
-"""A new reference for Python to what `f()` gives; an error becomes a RuntimeError."""
-function answer(f::F) where {F}
+"""A new reference for Python to what `f()` gives, or after an error to what `failed()` gives."""
+function answer(f::F, failed::G=raised) where {F,G}
     try
-        object = f()::Py
-        pointer = getptr(object)
-        C.Py_IncRef(pointer)
-        pydel!(object)
-        return pointer
-    catch error
-        C.PyErr_SetString(C.POINTERS.PyExc_RuntimeError, "Julia: " * sprint(showerror, error))
-        return C.PyNULL
+        return reference(f()::Py)
+    catch
+        return failed()
     end
 end
+
+function reference(object::Py)
+    pointer = getptr(object)
+    C.Py_IncRef(pointer)
+    pydel!(object)
+    return pointer
+end
+
+"""The error that is being handled, as a RuntimeError of Python; or all that is known of it, as JSON."""
+function raised()
+    C.PyErr_SetString(C.POINTERS.PyExc_RuntimeError, "Julia: " * sprint(showerror, last(current_exceptions()).exception))
+    return C.PyNULL
+end
+described() = reference(Py(PyPhoton.json(PyPhoton.failure(current_exceptions()))))
 
 """The Julia value behind a Python object that juliacall made."""
 function unwrapped(object::PyPtr)
@@ -108,10 +117,14 @@ end
 """    PyObject *copy(PyObject *value): a dense array of its own"""
 copy_array(object::PyPtr) = answer(() -> pyjl(PyPhoton.densely(unwrapped(object))))
 
+include("pulled_calls.jl")
+
 addresses() = Dict{String,Any}(
     "lay" => Int(@cfunction(lay_array, PyPtr, (UInt, Cint, Cint, Cint, Ptr{Int64}, PyPtr))),
     "show" => Int(@cfunction(show_array, PyPtr, (PyPtr, Ptr{Int64}))),
     "copy" => Int(@cfunction(copy_array, PyPtr, (PyPtr,))),
+    "apply" => Int(@cfunction(apply, PyPtr, (PyPtr, Ptr{Int64}, PyPtr))),
+    "back" => Int(@cfunction(back, PyPtr, (PyPtr, Ptr{Int64}, PyPtr))),
 )
 
 function __init__()
@@ -123,6 +136,8 @@ end
 
 precompile(lay_array, (UInt, Cint, Cint, Cint, Ptr{Int64}, PyPtr))
 precompile(show_array, (PyPtr, Ptr{Int64}))
+precompile(apply, (PyPtr, Ptr{Int64}, PyPtr))
+precompile(back, (PyPtr, Ptr{Int64}, PyPtr))
 for T in values(PyPhoton.KINDS), N in 0:5
     precompile(PyPhoton.wrapped, (Type{T}, UInt, Dims{N}))
     precompile(PyPhoton.exposed, (Array{T,N},))

@@ -26,12 +26,12 @@ end
 Differentiable(d::Differentiable) = d
 PyPhoton.Differentiable(f) = Differentiable(f)
 
-PyPhoton.leaves(f) = Differentiable(f).leaves
+PyPhoton.leaves_of(f) = Differentiable(f).leaves
 PyPhoton.pulled(f, xs; options...) = pulled(Differentiable(f), xs; options...)
 
 # ---- the arrays of a callable ----------------------------------------------------------------------------------------
 
-inside(x) = x isa Union{Module,Task,IO,Ptr,Core.Box} ? () : Functors.children(x)
+parts(x) = x isa Union{Module,Task,IO,Ptr,Core.Box} ? () : Functors.children(x)
 floating(::Type{T}) where {T} = T <: Union{AbstractFloat,Complex{<:AbstractFloat}}
 
 function walk!(d::Differentiable, seen, met, x, path, way, trained::Bool)
@@ -41,7 +41,7 @@ function walk!(d::Differentiable, seen, met, x, path, way, trained::Bool)
     end
     haskey(met, x) && return nothing
     added_up(x) && (met[x] = nothing)
-    children = inside(x)
+    children = parts(x)
     kept = isempty(children) ? () : Optimisers._trainable(x)
     for (k, key) in enumerate(keys(children))
         name = key isa Integer ? string(k - 1) : string(key)
@@ -77,7 +77,7 @@ function with_leaves(d::Differentiable, arrays)
         size(a) == size(leaf.array) || throw(DimensionMismatch("$(leaf.path): size $(size(a)) in the place of $(size(leaf.array))"))
         other[leaf.array] = a
     end
-    return Functors.fmap(x -> get(other, x, x), d.f; exclude=x -> Functors.isleaf(x) || isempty(inside(x)))
+    return Functors.fmap(x -> get(other, x, x), d.f; exclude=x -> Functors.isleaf(x) || isempty(parts(x)))
 end
 
 # ---- forwards --------------------------------------------------------------------------------------------------------
@@ -112,13 +112,13 @@ end
 """A result as an array of its own memory."""
 function result(y, taken, k)
     y isa Union{Number,AbstractArray{<:Number}} || throw(GradientError("expected an array, a number or a tuple of these from the function, received $(k == 0 ? "" : "as result $k ")a $(typeof(y))"))
-    a = y isa Number ? fill(y) : dense(y)
+    a = y isa Number ? fill(y) : compact(y)
     haskey(PyPhoton.KIND_OF, eltype(a)) || throw(GradientError("expected numbers that Python knows from the function, received elements of type $(eltype(a))"))
     return owned!(taken, a)
 end
 
-dense(a::Array) = a
-dense(a::AbstractArray) = PyPhoton.exposed(a) isa PyPhoton.Exposed && a isa DenseArray ? a : PyPhoton.densely(a)
+compact(a::Array) = a
+compact(a::AbstractArray) = PyPhoton.exposed(a) isa PyPhoton.Exposed && a isa DenseArray ? a : PyPhoton.densely(a)
 
 """The array, or its copy where it is memory of one in the list, which it becomes part of."""
 function owned!(taken::Vector{Any}, a::AbstractArray)
@@ -168,7 +168,7 @@ function fitted(g, x, name, taken)
     g isa (x isa Number ? Number : AbstractArray) || throw(GradientError("the gradient of $name: expected $(x isa Number ? "a number" : "an array of size $(size(x))"), received a $(typeof(g))"))
     size(g) == size(x) || throw(GradientError("the gradient of $name: expected size $(size(x)), received size $(size(g)). A rule (rrule) has to give what is as large as its argument"))
     T = eltype(x)
-    a = dense(T <: Real && eltype(g) <: Complex ? real(g) : g isa Number ? fill(g) : g)
+    a = compact(T <: Real && eltype(g) <: Complex ? real(g) : g isa Number ? fill(g) : g)
     return owned!(taken, eltype(a) === T ? a : convert(AbstractArray{T}, a))
 end
 

@@ -19,14 +19,14 @@ struct Leaf
 end
 
 """
-    leaves(f) -> Vector{Leaf}
+    leaves_of(f) -> Vector{Leaf}
 
 The arrays of a callable as Functors and Optimisers see it, each once: one that stands twice (tied) has its first path. A plain function has none.
 """
-function leaves end
+function leaves_of end
 
 """
-    with_leaves(f, arrays) -> the same callable over other arrays, in the order of `leaves(f)` and of their sizes; what is tied stays tied
+    with_leaves(f, arrays) -> the same callable over other arrays, in the order of `leaves_of(f)` and of their sizes; what is tied stays tied
 
 Everything else is shared with `f`. Errors: DimensionMismatch.
 """

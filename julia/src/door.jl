@@ -130,6 +130,7 @@ const CALLS = Dict{String,Any}(
     "close" => d -> (delete!(OPEN, whole(d, "number")); nothing),
     "supports" => d -> supported(),
     "versions" => d -> versions(),
+    "callable" => d -> keep!(Base.invokelatest(callable, text(d, "text"))),
     "documentation" => d -> documentation(text(d, "op")),
 )
 

@@ -16,12 +16,12 @@ from pyphoton.backends.julia.array import is_bfloat16
 from pyphoton.errors import LayoutError
 
 COPY = "to_julia(x, copy=True) copies it."
-_NAMES = {
+NAMES = {
     (6, 8): "bool", (0, 8): "int8", (0, 16): "int16", (0, 32): "int32", (0, 64): "int64",
     (1, 8): "uint8", (1, 16): "uint16", (1, 32): "uint32", (1, 64): "uint64",
     (2, 16): "float16", (2, 32): "float32", (2, 64): "float64", (5, 64): "complex64", (5, 128): "complex128",
 }  # fmt: skip
-_DTYPES = {kind: np.dtype(name) for kind, name in _NAMES.items()}
+_DTYPES = {kind: np.dtype(name) for kind, name in NAMES.items()}
 _KINDS = {dtype: kind for kind, dtype in _DTYPES.items()}
 _CODES = {0: "int", 1: "uint", 2: "float", 3: "opaque", 4: "bfloat", 5: "complex", 6: "bool"}
 KNOWN = "bool, (u)int8-64, float16/32/64, bfloat16 or complex64/128"
