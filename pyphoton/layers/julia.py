@@ -212,9 +212,9 @@ class _First:
 
 def _checked_shape(value: Any) -> Shape:
     """A shape of a file. Errors: FileError."""
-    if not isinstance(value, tuple) or not all(n is None or (type(n) is int and 0 <= n < 2**40) for n in value):
+    if not isinstance(value, tuple | list) or not all(n is None or (type(n) is int and 0 <= n < 2**40) for n in value):
         raise FileError("Julia", "shapes", repr(value)[:200])
-    return value
+    return tuple(value)
 
 
 def trust(model: Any) -> None:

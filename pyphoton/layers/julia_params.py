@@ -108,10 +108,10 @@ def found(rows: Any) -> tuple[Own, ...] | None:
 def _found(name: Any, shape: Any, init: Any, role: Any, fans: Any) -> Own:
     known = _unknown if shape is None else _shape(shape)
     good = isinstance(name, str) and name.isidentifier() and known is not None and role in ("weight", "state")
-    good = good and (fans is None or (isinstance(fans, tuple) and len(fans) == 2 and all(map(is_integer, fans))))
+    good = good and (fans is None or (isinstance(fans, tuple | list) and len(fans) == 2 and all(map(is_integer, fans))))
     if not good or not (init is None or callable(init) or isinstance(init, initialisers.Initialiser)):
         raise FileError("Julia params=", "names, shapes and initialisers", repr((name, shape, init, role, fans))[:200])
-    return Own(name, known, init, role, fans)
+    return Own(name, known, init, role, None if fans is None else (int(fans[0]), int(fans[1])))
 
 
 def _unknown(*inputs: Shape) -> Any:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import pyphoton as pp
-from pyphoton import ArgumentError, FileError, Julia, Param, ShapeError, Tensor, trace
+from pyphoton import ArgumentError, FileError, Julia, Param, ShapeError, Tensor, keras, trace
 from pyphoton.description import from_config, to_config
 from pyphoton.julia_code import Code, _trusted
 from pyphoton.layers.julia import trust
@@ -272,3 +272,18 @@ def test_without_a_julia():
     assert all("infer=" in line and "params={}" in line for line in said[:2])
     assert "pip install '.[julia]'" in said[2]
     assert "write the layer in Python" in said[2]
+
+
+def test_the_keras_face_saves_it_too(tmp_path):
+    """A model of that face with a Julia layer inside: architecture and numbers come back, the code is not trusted unless it is said."""
+    layer = Julia(GATE, params={"w": (3,), "b": (3,)}, infer=same)
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3), layer])
+    path = tmp_path / "m.keras"
+    model.save(path)
+    wanted = [w.tolist() for w in model.get_weights()]
+    _trusted.clear()
+    back = keras.saving.load_model(path)
+    assert [w.tolist() for w in back.get_weights()] == wanted
+    assert not Code(GATE).trusted
+    keras.saving.load_model(path, safe_mode=False)
+    assert Code(GATE).trusted
