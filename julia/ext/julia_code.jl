@@ -15,6 +15,9 @@ Code(d::Dict{String,Any}) = Code(PyPhoton.text(d, "source"), something(d["file"]
 """What stands in Julia's tracebacks for the file of the expression itself."""
 const EXPRESSION = "Julia code"
 
+"""What stands there for the user's file: its name, told apart from a file of Julia's own of that name."""
+label(c::Code) = isfile(joinpath(Sys.BINDIR, Base.DATAROOTDIR, "julia", "base", c.file)) ? "your $(c.file)" : c.file
+
 """code => the module in which it was evaluated, and its value"""
 const EVALUATED = Dict{Tuple{String,String,String},Tuple{Module,Any}}()
 
@@ -33,7 +36,7 @@ function evaluated(c::Code)
     key = (c.source, c.file, c.text)
     haskey(EVALUATED, key) && return EVALUATED[key]
     place = Module(:JuliaLayer)
-    isempty(c.file) || run_in(place, c, c.text, c.file)
+    isempty(c.file) || run_in(place, c, c.text, label(c))
     parsed = Meta.parseall(c.source; filename=EXPRESSION)
     foreach(name -> load_package(place, name), named_modules!(Symbol[], parsed))
     value = run_in(place, c, c.source, EXPRESSION)
@@ -102,9 +105,10 @@ end
 
 """File and line of the innermost frame of a backtrace that lies in the code; "" when none does."""
 function place_in(c::Code, trace)
+    own = isempty(c.file) ? (EXPRESSION,) : (EXPRESSION, label(c))
     for f in stacktrace(trace)
-        String(f.file) == EXPRESSION || (!isempty(c.file) && String(f.file) == c.file) || continue
-        return "$(f.file):$(f.line)"
+        file = chopprefix(String(f.file), "./")
+        file in own && return "$file:$(f.line)"
     end
     return ""
 end
