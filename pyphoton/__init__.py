@@ -51,6 +51,7 @@ _NAMES = {
     ),
     "interop.torch_weights": ("load_state_dict_", "to_state_dict"),
     "labels": ("onehot",),
+    "layers.julia": ("Julia",),
     "layers": (
         "Activation", "AdaptiveAvgPool", "AdaptiveMaxPool", "AvgPool", "AvgPool1D", "AvgPool2D", "AvgPool3D",
         "BatchNorm", "Concurrent", "Conv1D", "Conv1DTranspose", "Conv2D", "Conv2DTranspose", "Conv3D",

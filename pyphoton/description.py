@@ -48,6 +48,11 @@ class Description:
         """The constructor's arguments by name: what is saved."""
         return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.init}  # type: ignore[arg-type]
 
+    @classmethod
+    def restored(cls, *args: Any, **arguments: Any) -> Any:
+        """The description that a file means by what `arguments` wrote: what the constructor makes of it, unless a class says otherwise."""
+        return cls(*args, **arguments)
+
     def __repr__(self) -> str:
         """The constructor call that makes an equal description; defaults are left out."""
         if not dataclasses.is_dataclass(self):
@@ -215,7 +220,7 @@ def _constructed(name: str, args: dict[str, Any]) -> Any:
         raise FileError(f"{name} name=", f"a text of at most {LONGEST_NAME} characters", repr(label)[:80])
     rest = args.pop(cls.variadic, ()) if hasattr(cls, "variadic") else ()
     try:
-        return cls(*rest, **args)
+        return cls.restored(*rest, **args)
     except PhotonError:
         raise
     except Exception as error:

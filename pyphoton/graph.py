@@ -48,7 +48,7 @@ def apply_leaf(layer: Layer, inputs: tuple[Any, ...]) -> Any:
         if not isinstance(i, Tensor):
             raise ShapeError(where(repr(layer)), "one tensor", f"{len(i)} of them" if isinstance(i, tuple) else repr(i))
     into = tuple(i.shape for i in inputs)
-    if len(into) != 1:
+    if len(into) != 1 and not (into and layer.several_inputs):
         raise ShapeError(where(repr(layer)), "one tensor", f"{len(into)} of them")
     shapes = layer.infer(*into)
     parameters.check(layer, into)

@@ -28,7 +28,7 @@ FORMAT = 1
 FUSED = frozenset({"relu", "tanh", "sigmoid", "softplus", "gelu", "swish", "selu"})
 """Activations that become part of the layer's step before them."""
 
-ALONE = frozenset({"python", "scan", "gradient", "parameter"})
+ALONE = frozenset({"python", "julia", "scan", "gradient", "parameter"})
 """Steps that no activation becomes part of."""
 
 VIEWS = frozenset({"getitem", "reshape", "flatten", "transpose"})

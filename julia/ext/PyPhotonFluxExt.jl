@@ -32,10 +32,17 @@ include("differentiated.jl")
 include("flux_plan.jl")
 include("flux_build.jl")
 include("flux_read.jl")
+include("julia_code.jl")
+include("julia_layer.jl")
 
 function __init__()
     PyPhoton.ENGINES["flux"] = FluxEngine()
     PyPhoton.CALLS["flux_build"] = d -> PyPhoton.keep!(build(PyPhoton.dict(d, "model"), Dict{String,Any}()))
+    PyPhoton.BUILDERS["julia"] = (T, step, weights, activation) -> CodeLayer{T}(step, weights)
+    PyPhoton.CALLS["julia_arrays"] = call_arrays
+    PyPhoton.CALLS["julia_values"] = call_values
+    PyPhoton.CALLS["julia_output"] = call_output
+    PyPhoton.CALLS["julia_applied"] = call_applied
     PyPhoton.CALLS["flux_read"] = d -> describe(PyPhoton.held(d, "model"))
     return nothing
 end

@@ -2,9 +2,10 @@
 # the loss); arrays have the batch last, as everywhere in Julia.
 
 """
-    Workout(plan; optimiser="adam", seed=0, numbers...)
+    Workout(plan; optimiser="adam", seed=0, safe_mode=true, numbers...)
 
 A model to train, from a plan file or its text. Parameters are drawn from `seed`; `numbers` are the optimiser's, e.g. `lr=0.01`.
+`safe_mode=false` lets Julia code that is part of the plan run.
 """
 mutable struct Workout
     const handle::ModuleHandle
@@ -15,8 +16,9 @@ mutable struct Workout
     history::Vector{Float64}
 end
 
-function Workout(plan::AbstractString; optimiser::AbstractString="adam", seed::Integer=0, frozen=String[], numbers...)
+function Workout(plan::AbstractString; optimiser::AbstractString="adam", seed::Integer=0, frozen=String[], safe_mode::Bool=true, numbers...)
     read_ = read_plan(plan_source(plan))
+    check_code(read_, safe_mode)
     random = Xoshiro(seed)
     arrays = Dict{String,Any}(p.path => read_.T.(first_values(random, p.init, julia_size(p.shape), p.fans)) for p in read_.parameters)
     handle = ModuleHandle(Dict{String,Any}(p.path => Weight(p.path, p.role, arrays[p.path]) for p in read_.parameters), seed)
@@ -31,9 +33,10 @@ plan_source(plan::AbstractString) = startswith(lstrip(plan), '{') ? String(plan)
 
 Base.show(io::IO, w::Workout) = print(io, "Workout(", length(layers(w)), " layers, ", sum(length, values(w.arrays); init=0), " parameters, ", w.session.steps, " steps)")
 
-"""    add!(workout, plan): one more plan on the same parameters, e.g. the model alone, for `predict`. Gives its number."""
-function add!(w::Workout, plan::AbstractString)
+"""    add!(workout, plan; safe_mode=true): one more plan on the same parameters, e.g. the model alone, for `predict`. Gives its number."""
+function add!(w::Workout, plan::AbstractString; safe_mode::Bool=true)
     read_ = read_plan(plan_source(plan))
+    check_code(read_, safe_mode)
     for p in read_.parameters
         haskey(w.arrays, p.path) && julia_size(p.shape) == size(w.arrays[p.path]) || throw(PlanError("the first plan has no parameter $(p.path) of shape $(p.shape)"))
     end

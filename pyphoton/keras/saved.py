@@ -27,14 +27,14 @@ class Saved:
         self.save_to_file(arch_fname, None, overwrite, **options)
 
     @staticmethod
-    def load_from_file(arch_fname: str | Path, weight_fname: str | Path | None = None, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    def load_from_file(arch_fname: str | Path, weight_fname: str | Path | None = None, custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True) -> Any:
         """The model that `save_to_file` wrote, not compiled; without a file of weights its numbers are new.
 
-        custom_objects: layers and functions of your own by name. Nothing in the files is executed. Errors: FileError.
+        custom_objects: layers and functions of your own by name. safe_mode=False lets Julia code of its layers run. Nothing else in the files is executed. Errors: FileError.
         """
         from pyphoton.keras.saving import files
 
-        return files.load_from_file(arch_fname, weight_fname, custom_objects)
+        return files.load_from_file(arch_fname, weight_fname, custom_objects, safe_mode)
 
     def save_weights(self, filepath: str | Path, overwrite: bool = True) -> None:
         """Write the numbers into a safetensors file. Errors: KeraFlowError for a file that is there unless `overwrite`."""

@@ -44,6 +44,8 @@ class Layer(Description):
     """
 
     name: str | None = None
+    several_inputs: ClassVar[bool] = False
+    """Whether a layer with a step of its own takes more than one tensor."""
     by_identity = True  # a layer that stands twice has one set of weights
     step_names: ClassVar[Mapping[str, str]] = {}
     """What the step of the engines calls a parameter, where the layer has another name for it."""

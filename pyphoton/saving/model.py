@@ -12,8 +12,9 @@ import numpy as np
 
 from pyphoton.config import DTYPES
 from pyphoton.description import from_config, to_config
-from pyphoton.errors import BackendMissing, FileError, NotBuilt, PhotonError, Unsupported
+from pyphoton.errors import ArgumentError, BackendMissing, FileError, NotBuilt, PhotonError, Unsupported
 from pyphoton.graph import root_path
+from pyphoton.layers.julia import trust
 from pyphoton.network import Met, Network, network_of
 from pyphoton.parameters import collect
 from pyphoton.saving.container import Entry, opened, write
@@ -35,17 +36,30 @@ def save(model: Any, path: str | Path) -> Path:
     return write(path, "model", about, current(network))
 
 
-def load(path: str | Path) -> Any:
-    """The model that `save` wrote, built, with its weights. Errors: FileError."""
+def load(path: str | Path, *, safe_mode: bool = True) -> Any:
+    """The model that `save` wrote, built, with its weights. Nothing from the file is executed.
+
+    safe_mode=False: the Julia code in it, that of `Julia` layers, may run when the model does; without it such a layer can be looked at, and
+    refuses to compute. Errors: FileError.
+    """
+    check_mode(safe_mode)
     with opened(path, "model") as file, understood(file.path):
         about = file.about
         met = read_met({"shapes": about["input_shapes"], "whole": about["input_whole"], "as_tuple": about["input_tuple"]})
         model = from_config(about["model"])
+        if not safe_mode:
+            trust(model)
         network = network_of(model)
         network.dtype = dtype_of(about)
         check_shapes(network, met, file.entries)
         restore(network, met, file.read())
     return model
+
+
+def check_mode(safe_mode: Any) -> None:
+    """Errors: ArgumentError unless it says whether the code in a file stays where it is."""
+    if not isinstance(safe_mode, bool):
+        raise ArgumentError("safe_mode=", "True or False", repr(safe_mode))
 
 
 def built(network: Network, verb: str) -> Met:

@@ -14,11 +14,12 @@ from typing import Any
 from pyphoton.data.forms import Batch
 from pyphoton.description import to_config
 from pyphoton.errors import ArgumentError, FileError, NotBuilt
+from pyphoton.layers.julia import trust
 from pyphoton.network import Met, Network
 from pyphoton.plan import Plan
 from pyphoton.saving import history
 from pyphoton.saving.container import Stored, opened, write
-from pyphoton.saving.model import built, check_shapes, current, dtype_of, read_met, restore, stand_ins, understood
+from pyphoton.saving.model import built, check_mode, check_shapes, current, dtype_of, read_met, restore, stand_ins, understood
 from pyphoton.saving.parts import Parts, named, parts_of
 from pyphoton.saving.state import check_state, resume
 from pyphoton.workout import Workout
@@ -60,7 +61,7 @@ def save_workout(workout: Workout, path: str | Path | None = None, *, architectu
 
 def load_workout(
     path: str | Path, *, model: Any = None, loss: Any = None, opt: Any = None, metrics: Any = (),
-    backend: str | None = None, device: str | None = None, precision: str | None = AS_SAVED,
+    backend: str | None = None, device: str | None = None, precision: str | None = AS_SAVED, safe_mode: bool = True,
 ) -> Workout:  # fmt: skip
     """The workout that `save_workout` wrote: `fit_` goes on as if it had never ended.
 
@@ -68,13 +69,16 @@ def load_workout(
     with the file's parameters, and has to have the same names and shapes. metrics: those of your own, as a list or by name.
     backend, device: where it runs now; the context's by default. precision: another one than that of the file. On the backend that wrote the file everything is restored
     to the last bit, random numbers too; on another one random numbers (Dropout's masks) begin anew.
-    Nothing from the file is executed. Errors: FileError; ArgumentError when something of your own is missing.
+    Nothing from the file is executed; safe_mode=False lets the Julia code of its `Julia` layers run. Errors: FileError; ArgumentError when something of your own is missing.
     """
+    check_mode(safe_mode)
     with opened(path, "workout") as file:
         with understood(file.path):
             counters = _counters(file.about)
             where = {"backend": backend, "device": device, "precision": _precision(file.about) if precision == AS_SAVED else precision}
         parts = parts_of(file, model, loss, opt, metrics)
+        if not safe_mode:
+            trust(parts.model)
         if model is None:
             with understood(file.path):
                 workout = _workout(parts, counters, where)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple, NoReturn
 
-from pyphoton.errors import PhotonError, Unsupported
+from pyphoton.errors import PhotonError, ShapeError, Unsupported
 
 
 class Frame(NamedTuple):
@@ -49,11 +49,24 @@ def _restored(args: tuple[Any, ...], cause: BaseException | None) -> JuliaError:
 
 
 def raise_failure(found: Mapping[str, Any]) -> NoReturn:
-    """Raise what Julia's `failure` described. Errors: Unsupported for a step that it has no meaning for, else JuliaError."""
+    """Raise what Julia's `failure` described.
+
+    Errors: Unsupported for a step that it has no meaning for, ShapeError for a result of another shape than its plan says, else JuliaError.
+    """
     if found["type"].endswith("UnsupportedStep"):
         raise Unsupported(f"{found['path']} {found['op']}".strip(), "a step that Julia knows", found["op"])
     error = julia_error(found)
+    shape = _caused(found, "OutputShape")
+    if shape is not None:
+        raise ShapeError(f"{error.path} Julia".strip(), shape["expected"], shape["received"], "What infer= says, or Julia was asked for, has to hold for every batch.") from error
     raise error from error.__cause__
+
+
+def _caused(found: Mapping[str, Any] | None, kind: str) -> Mapping[str, Any] | None:
+    """The error of this kind among an error and its causes."""
+    while found is not None and not found["type"].endswith(kind):
+        found = found["cause"]
+    return found
 
 
 def julia_error(found: Mapping[str, Any]) -> JuliaError:

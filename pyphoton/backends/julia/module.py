@@ -8,7 +8,7 @@ from typing import Any
 
 from pyphoton.backends.base import NONE, Limits
 from pyphoton.backends.joint import check_sessions
-from pyphoton.backends.julia import bridge
+from pyphoton.backends.julia import bridge, code
 from pyphoton.backends.julia.runtime import Runtime, start
 from pyphoton.optimisers import Optimiser
 from pyphoton.plan import Plan
@@ -29,6 +29,8 @@ class JuliaModule:
         """The plan's number in Julia, where it is lowered once and forgotten with the plan."""
         found = self.plans.get(plan)
         if found is None:
+            if code.check(plan):
+                code.with_code()
             found = self.plans[plan] = self.runtime.ask("add_plan", module=self.number, plan=plan.to_json())
             weakref.finalize(plan, _drop, weakref.ref(self), found)
         return found

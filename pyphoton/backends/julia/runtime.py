@@ -86,6 +86,11 @@ def start(*, asked: bool = True) -> Runtime:
     return _started
 
 
+def running() -> bool:
+    """Whether Julia runs in this process."""
+    return _started is not None
+
+
 def _start() -> Runtime:
     _say("starting Julia ..." if not locate.unprepared() else "installing Julia and Flux, once; this takes some minutes ...")
     try:

@@ -311,7 +311,7 @@ LAYERS: dict[str, Callable[[Mapping[str, Any], Params, Mode], Function]] = {
     "rnn": _recurrent("rnn"), "lstm": _recurrent("lstm"), "gru": _recurrent("gru"),
 }  # fmt: skip
 
-SUPPORTED = frozenset(PRIMITIVES) | frozenset(LAYERS) | {"python", "parameter", "scan", "gradient"}
+SUPPORTED = frozenset(PRIMITIVES) | frozenset(LAYERS) | {"python", "julia", "parameter", "scan", "gradient"}
 
 _OVERWRITES = frozenset({"dense", "conv", "conv_transpose"})
 """Layers whose gradient does not look at their own output, so that relu may overwrite it."""
@@ -325,6 +325,10 @@ def lower(step: Step, parameters: Params, mode: Mode) -> Function:
     own = {name: parameters[path] for name, path in step.params.items()}
     if step.op == "parameter":
         return lambda: own[step.attrs["name"]]
+    if step.op == "julia":
+        from pyphoton.interop.julia_step import on_torch
+
+        return on_torch(step, own, mode)
     layer = LAYERS[step.op](step.attrs, own, mode)
     if step.activation == "identity":
         return layer

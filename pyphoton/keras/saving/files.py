@@ -12,9 +12,10 @@ from pyphoton.keras.saving import text, weights
 from pyphoton.keras.saving.reading import unserialize
 from pyphoton.keras.saving.writing import serialize
 from pyphoton.layers.base import Layer
+from pyphoton.layers.julia import trust
 from pyphoton.network import network_of
 from pyphoton.saving.container import opened, write
-from pyphoton.saving.model import dtype_of, met_data, read_met, understood
+from pyphoton.saving.model import check_mode, dtype_of, met_data, read_met, understood
 
 KIND = "keras"
 
@@ -31,10 +32,13 @@ def save_to_file(model: Any, arch_fname: str | Path, weight_fname: str | Path | 
         weights.save_weights(model, weight_fname)
 
 
-def load_from_file(arch_fname: str | Path, weight_fname: str | Path | None = None, custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """The model that `save_to_file` wrote, not compiled; without a file of weights its numbers are new. Errors: FileError."""
+def load_from_file(arch_fname: str | Path, weight_fname: str | Path | None = None, custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True) -> Any:
+    """The model that `save_to_file` wrote, not compiled; without a file of weights its numbers are new. `safe_mode` as for `load`. Errors: FileError."""
+    check_mode(safe_mode)
     kind = text.kind_of(arch_fname)
     model = _a_layer(unserialize(text.loaded(text.read_text(arch_fname), kind, str(arch_fname)), custom_objects), str(arch_fname))
+    if not safe_mode:
+        trust(model)
     if weight_fname is not None:
         weights.load_weights(model, weight_fname)
     return model
@@ -52,10 +56,13 @@ def save_model(model: Any, filepath: str | Path, overwrite: bool = True) -> None
     write(filepath, KIND, about, arrays)
 
 
-def load_model(filepath: str | Path, custom_objects: Mapping[str, Any] | None = None, compile: bool = True) -> Any:
-    """The model that `model.save(path)` wrote, not compiled; `compile` is taken as Keras has it. Errors: FileError."""
+def load_model(filepath: str | Path, custom_objects: Mapping[str, Any] | None = None, compile: bool = True, safe_mode: bool = True) -> Any:
+    """The model that `model.save(path)` wrote, not compiled; `compile` is taken as Keras has it. `safe_mode` as for `load`. Errors: FileError."""
+    check_mode(safe_mode)
     with opened(filepath, KIND) as file, understood(file.path):
         model = _a_layer(unserialize(file.about["architecture"], custom_objects), file.path)
+        if not safe_mode:
+            trust(model)
         network = network_of(model)
         network.dtype = dtype_of(file.about)
         weights.put(network, read_met(file.about["met"]), file)

@@ -176,7 +176,7 @@ def _constructed(cls: Any, args: dict[str, Any]) -> Any:
     if issubclass(cls, Description) and not issubclass(cls, Layer):
         args = {k: tuple(v) if isinstance(v, list) else v for k, v in args.items()}
     try:
-        return cls(*rest, **args)
+        return getattr(cls, "restored", cls)(*rest, **args)
     except PhotonError:
         raise
     except Exception as error:
