@@ -48,8 +48,8 @@ class JuliaSession:
         order = None if data.order is None else np.ascontiguousarray(data.order, dtype="int64")
         listed = None if rates is None else np.array([rates(k) for k in range(data.count)], dtype="float64")
         listener = _Listener(_renewing(hook, rates, listed)) if hook is not None and every else None
-        found = self.runtime.ask(
-            "epoch", session=self.number, plan=self.module.plan(data.plan), arrays=bridge.described(held), samples=data.samples,
+        found = self.module.ask(
+            "epoch", data.plan, differentiates=train, session=self.number, plan=self.module.plan(data.plan), arrays=bridge.described(held), samples=data.samples,
             order=None if order is None else order.ctypes.data, batch=data.batch_size, train=train, finite=finite,
             every=every, hook=listener and listener.address, poll=POLL, interrupt=None if interrupt is None else interrupt.ctypes.data,
             rates=None if listed is None else listed.ctypes.data,
@@ -68,8 +68,8 @@ class JuliaSession:
         failed, stopped = None, False
         for plan, arrays, count in data.batches:
             held = tuple(map(bridge.dense, arrays))
-            done = self.runtime.ask(
-                "step", session=self.number, plan=self.module.plan(plan), arrays=bridge.described(held), samples=count, train=train,
+            done = self.module.ask(
+                "step", plan, differentiates=train, session=self.number, plan=self.module.plan(plan), arrays=bridge.described(held), samples=count, train=train,
                 finite=finite, begins=not rows, rate=None if rates is None else rates(len(rows)),
             )  # fmt: skip
             if done["failed"]:
@@ -88,7 +88,8 @@ class JuliaSession:
     def gradient(self, plan: Plan, arrays: tuple[Any, ...]) -> tuple[tuple[float, ...], dict[str, Any], tuple[Any, ...]]:
         """Values, gradients by parameter path, and by input."""
         held = tuple(map(bridge.dense, arrays))
-        found = self.runtime.ask("gradient", session=self.number, plan=self.module.plan(plan), arrays=bridge.described(held))
+        number, described = self.module.plan(plan), bridge.described(held)
+        found = self.module.ask("gradient", plan, differentiates=True, session=self.number, plan=number, arrays=described)
         by_path = {path: bridge.copied(a) for path, a in found["by_path"].items()}
         return tuple(found["values"]), by_path, tuple(None if a is None else bridge.copied(a) for a in found["by_input"])
 

@@ -18,7 +18,7 @@ from pyphoton.backends.base import NONE, Batches, Hook, Limits, Rates, Report, W
 from pyphoton.backends.torch.exchange import to_numpy, to_torch
 from pyphoton.backends.torch.program import Parameters, Program
 from pyphoton.backends.torch.update import Gathered, Slots, clip_together, updater
-from pyphoton.errors import ShapeError, TraceError
+from pyphoton.measured import no_gradient, not_one_number
 from pyphoton.optimisers import Optimiser
 from pyphoton.plan import Plan
 
@@ -194,7 +194,7 @@ def _loss(value: Any) -> Tensor:
     """The loss as torch can differentiate it. Errors: TraceError, ShapeError for an opaque function that gives something else."""
     if not isinstance(value, Tensor) or not value.requires_grad:
         shown = "a tensor without gradient" if isinstance(value, Tensor) else repr(value)
-        raise TraceError("loss", "a tensor whose gradient reaches the parameters", shown, "Return what tensor operations made of the prediction.")
+        raise no_gradient(shown)
     if value.numel() != 1:
-        raise ShapeError("loss", "one number for the batch", f"shape {tuple(value.shape)}", "Reduce it: .mean().")
+        raise not_one_number("loss", value.shape)
     return value
