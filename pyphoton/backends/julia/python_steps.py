@@ -23,7 +23,7 @@ from pyphoton.errors import ShapeError, TraceError, Unsupported, note
 from pyphoton.graph import nested
 from pyphoton.measured import no_gradient, not_one_number
 from pyphoton.plan import Plan, Step
-from pyphoton.typing import Shape, show
+from pyphoton.typing import show
 
 if TYPE_CHECKING:
     from pyphoton.backends.julia.module import JuliaModule
@@ -92,7 +92,7 @@ class _Use:
 
 @dataclass
 class Asked:
-    """A request that may call Python back. `inputs`: gradients of the plan's inputs are wanted, too. `error`: what the function raised."""
+    """A request that may call Python back. `differentiates`: something is trained or asked for its gradient. `inputs`: gradients of the plan's inputs are wanted, too. `error`: what the function raised."""
 
     module: JuliaModule
     plans: Sequence[Plan]
@@ -244,7 +244,7 @@ def offered(runtime: Runtime) -> Any:
             step = _steps[room[1]]
             (_forward if room[0] == FORWARD else _backward)(step, room, asked)
         except BaseException as error:  # noqa: BLE001  (it may not cross Julia's frames: ask() raises it behind them)
-            if step is not None:
+            if step is not None and getattr(error, "where", None) not in ("loss", step.name):
                 note(error, f"in {step.name}")
             asked.error = error
             return 1
@@ -280,7 +280,7 @@ def _backward(step: PythonStep, room: Room, asked: Asked) -> None:
 def _read(room: Room, at: int) -> tuple[Any, int]:
     """An array of its own with the numbers of one that Julia shows at this place, and the place behind it."""
     pointer, kind, rank = room[at : at + 3]
-    shape: Shape = tuple(room[at + 3 : at + 3 + rank])
+    shape: tuple[int, ...] = tuple(room[at + 3 : at + 3 + rank])
     found = np.empty(shape, memory.dtype_of(divmod(kind, 256)))
     ctypes.memmove(found.ctypes.data, pointer, found.nbytes)
     return found, at + 3 + rank

@@ -24,6 +24,7 @@ class JuliaSession:
 
     def __init__(self, module: JuliaModule, optimiser: Optimiser, frozen: frozenset[str], limits: Limits = NONE) -> None:
         self.module, self.runtime = module, module.runtime
+        self.frozen = frozen
         self.limits = dict(limits)  # plans, which Julia forgets with Python's
         numbers = {name: value for name, value in optimiser.arguments().items() if name != "schedule"}
         described = {"kind": type(optimiser).__name__.lower(), **numbers}
@@ -49,7 +50,7 @@ class JuliaSession:
         listed = None if rates is None else np.array([rates(k) for k in range(data.count)], dtype="float64")
         listener = _Listener(_renewing(hook, rates, listed)) if hook is not None and every else None
         found = self.module.ask(
-            "epoch", data.plan, differentiates=train, session=self.number, plan=self.module.plan(data.plan), arrays=bridge.described(held), samples=data.samples,
+            "epoch", data.plan, differentiates=train and self._trains(data.plan), session=self.number, plan=self.module.plan(data.plan), arrays=bridge.described(held), samples=data.samples,
             order=None if order is None else order.ctypes.data, batch=data.batch_size, train=train, finite=finite,
             every=every, hook=listener and listener.address, poll=POLL, interrupt=None if interrupt is None else interrupt.ctypes.data,
             rates=None if listed is None else listed.ctypes.data,
@@ -69,7 +70,7 @@ class JuliaSession:
         for plan, arrays, count in data.batches:
             held = tuple(map(bridge.dense, arrays))
             done = self.module.ask(
-                "step", plan, differentiates=train, session=self.number, plan=self.module.plan(plan), arrays=bridge.described(held), samples=count, train=train,
+                "step", plan, differentiates=train and self._trains(plan), session=self.number, plan=self.module.plan(plan), arrays=bridge.described(held), samples=count, train=train,
                 finite=finite, begins=not rows, rate=None if rates is None else rates(len(rows)),
             )  # fmt: skip
             if done["failed"]:
@@ -84,6 +85,10 @@ class JuliaSession:
         if train and failed is None and self.accumulates:
             self.runtime.ask("finish", session=self.number)
         return Report(np.array(rows, dtype="float64"), np.array(samples, dtype="int64"), failed, stopped)
+
+    def _trains(self, plan: Plan) -> bool:
+        """Whether any parameter of the plan is trained."""
+        return any(p.role == "weight" and path not in self.frozen for path, p in plan.params.items())
 
     def gradient(self, plan: Plan, arrays: tuple[Any, ...]) -> tuple[tuple[float, ...], dict[str, Any], tuple[Any, ...]]:
         """Values, gradients by parameter path, and by input."""
