@@ -11,7 +11,6 @@ import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from pyphoton.backends.julia.crossing import crossing
 from pyphoton.backends.julia.errors import raise_failure
 from pyphoton.backends.julia.keeper import Keeper, dropped
 from pyphoton.backends.julia.memory import Memory
