@@ -8,8 +8,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from pyphoton.config import DTYPES
 from pyphoton.description import from_config, to_config
 from pyphoton.errors import BackendMissing, FileError, NotBuilt, PhotonError, Unsupported
@@ -17,6 +15,7 @@ from pyphoton.graph import root_path
 from pyphoton.network import Met, Network, network_of
 from pyphoton.parameters import collect
 from pyphoton.saving.container import Entry, opened, write
+from pyphoton.saving.plans import plans_of, stand_ins
 from pyphoton.workout import Workout
 
 
@@ -28,9 +27,11 @@ def save(model: Any, path: str | Path) -> Path:
     """
     network = model.network if isinstance(model, Workout) else network_of(model)
     met = built(network, "save")
+    batch = network.trained_on(model.loss, model.metrics) if isinstance(model, Workout) else None
     about = {
         "model": to_config(network.model), "dtype": network.dtype,
         "input_shapes": met.shapes, "input_tuple": met.as_tuple, "input_whole": met.whole,
+        "frozen": frozen_in(network), "plans": plans_of(network, met, batch, getattr(model, "loss", None)),
     }  # fmt: skip
     return write(path, "model", about, current(network))
 
@@ -58,6 +59,11 @@ def built(network: Network, verb: str) -> Met:
 def current(network: Network) -> dict[str, Any]:
     """The model's parameters by path, as they are now."""
     return {name: p.value for name, p in collect(network.model, root_path(network.model)).items()}
+
+
+def frozen_in(network: Network) -> list[str]:
+    """The paths of parameters that are frozen."""
+    return sorted(path for path, p in network.parameters.items() if p.frozen)
 
 
 @contextmanager
@@ -95,12 +101,6 @@ def read_met(data: Any) -> Met:
 def met_data(met: Met | None) -> dict[str, Any] | None:
     """The same as JSON."""
     return None if met is None else asdict(met)
-
-
-def stand_ins(met: Met, dtype: str) -> tuple[Any, ...]:
-    """One sample of each of these shapes, to plan with: all zero, and no memory."""
-    kinds = ["int64" if whole else dtype for whole in met.whole]
-    return tuple(np.broadcast_to(np.zeros((), k), (1, *s)) for s, k in zip(met.shapes, kinds, strict=True))
 
 
 def check_shapes(network: Network, met: Met, entries: Mapping[str, Entry]) -> None:

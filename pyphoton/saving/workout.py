@@ -11,15 +11,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pyphoton.data.forms import Batch
 from pyphoton.description import to_config
 from pyphoton.errors import ArgumentError, FileError, NotBuilt
-from pyphoton.network import Met, Network
-from pyphoton.plan import Plan
+from pyphoton.network import Network
 from pyphoton.saving import history
 from pyphoton.saving.container import Stored, opened, write
-from pyphoton.saving.model import built, check_shapes, current, dtype_of, read_met, restore, stand_ins, understood
+from pyphoton.saving.model import built, check_shapes, current, dtype_of, frozen_in, read_met, restore, understood
 from pyphoton.saving.parts import Parts, named, parts_of
+from pyphoton.saving.plans import batch_of, plans_of
 from pyphoton.saving.state import check_state, resume
 from pyphoton.workout import Workout
 
@@ -47,9 +46,9 @@ def save_workout(workout: Workout, path: str | Path | None = None, *, architectu
         "loss": named(workout.loss), "optimiser": named(workout.opt),
         "metrics": [[name, named(metric)] for name, metric in workout.metrics.items()],
         "steps": workout.steps, "epochs": workout.epochs, "seed": network.seed, "dtype": network.dtype,
-        "frozen": sorted(path for path, p in network.parameters.items() if p.frozen),
+        "frozen": frozen_in(network),
         "met": asdict(met), "batch": None if batch is None else [asdict(m) for m in batch],
-        "precision": network.precision, "plans": _plans(workout, met, batch),
+        "precision": network.precision, "plans": plans_of(network, met, batch, workout.loss, workout.metrics),
     }  # fmt: skip
     session = {} if workout._session is None else workout._session.state()
     arrays = {f"parameters/{name}": value for name, value in _parameters(network).items()}
@@ -107,30 +106,6 @@ def _parameters(network: Network) -> dict[str, Any]:
     return network.module.read()
 
 
-def _plans(workout: Workout, met: Met, batch: tuple[Met, Met] | None) -> dict[str, Any]:
-    """The plans of prediction, training and constraints as JSON; None for one that calls Python functions."""
-    network = workout.network
-    forward = network.forward_plan(stand_ins(met, network.dtype), met.as_tuple)
-    training = None if batch is None else network.training_plan(_batch(batch, network.dtype), workout.loss, workout.metrics)
-    limits = {path: _plan_data(plan) for path, plan in network.limits().items()}
-    return {"forward": _plan_data(forward), "training": None if training is None else _plan_data(training), "limits": limits}
-
-
-def _plan_data(plan: Plan) -> dict[str, Any] | None:
-    if any(step.function is not None for step in plan.all_steps()):
-        return None
-    try:
-        return plan.to_data()
-    except ArgumentError:  # first values drawn by a function of the user's
-        return None
-
-
-def _batch(batch: tuple[Met, Met], dtype: str) -> Batch:
-    """Stand-ins for a batch of these inputs and targets."""
-    x, y = batch
-    return Batch(stand_ins(x, dtype), stand_ins(y, dtype), x.as_tuple, y.as_tuple)
-
-
 def _counters(about: Mapping[str, Any]) -> dict[str, int]:
     found = {name: about[name] for name in ("steps", "epochs", "seed")}
     for name, value in found.items():
@@ -174,7 +149,7 @@ def _fill(workout: Workout, file: Stored, parts: Parts, counters: Mapping[str, i
     if batch is not None and parts.named:
         if len(batch) != 2:
             raise FileError("batch", "inputs and targets", str(len(batch)))
-        network.training_plan(_batch((batch[0], batch[1]), network.dtype), workout.loss, workout.metrics)
+        network.training_plan(batch_of((batch[0], batch[1]), network.dtype), workout.loss, workout.metrics)
     workout.steps, workout.epochs = counters["steps"], counters["epochs"]
     workout.history.restore(values, rows)
     if arrays["state"]:
