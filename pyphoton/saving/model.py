@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Any
 
 from pyphoton.config import DTYPES
 from pyphoton.description import from_config, to_config
-from pyphoton.errors import BackendMissing, FileError, NotBuilt, PhotonError, Unsupported
+from pyphoton.errors import ArgumentError, BackendMissing, FileError, NotBuilt, PhotonError, Unsupported
 from pyphoton.graph import root_path
 from pyphoton.network import Met, Network, network_of
 from pyphoton.parameters import collect
@@ -19,34 +19,68 @@ from pyphoton.saving.plans import plans_of, stand_ins
 from pyphoton.workout import Workout
 
 
-def save(model: Any, path: str | Path) -> Path:
+def save(model: Any, path: str | Path, *, architecture: bool = True) -> Path:
     """Write a built model (or a workout's model) to `path`. Returns the path. The former file stays until the new one is whole.
 
-    Errors: NotBuilt before the model has met data; ArgumentError when it holds functions of your own; FileError when the
+    `load` reads it, and in Julia, without Python, `PyPhoton.load_model`: for that it holds plans, too, and of a workout the plan of its loss.
+    A model with functions or classes of your own is refused, unless `architecture=False` leaves its description out: then `load` needs
+    `model=`. Errors: NotBuilt before the model has met data; ArgumentError when it holds functions of your own; FileError when the
     file cannot be written.
     """
     network = model.network if isinstance(model, Workout) else network_of(model)
     met = built(network, "save")
     batch = network.trained_on(model.loss, model.metrics) if isinstance(model, Workout) else None
     about = {
-        "model": to_config(network.model), "dtype": network.dtype,
+        "model": described(network.model, "save") if architecture else None, "dtype": network.dtype,
         "input_shapes": met.shapes, "input_tuple": met.as_tuple, "input_whole": met.whole,
         "frozen": frozen_in(network), "plans": plans_of(network, met, batch, getattr(model, "loss", None)),
     }  # fmt: skip
     return write(path, "model", about, current(network))
 
 
-def load(path: str | Path) -> Any:
-    """The model that `save` wrote, built, with its weights. Errors: FileError."""
-    with opened(path, "model") as file, understood(file.path):
-        about = file.about
-        met = read_met({"shapes": about["input_shapes"], "whole": about["input_whole"], "as_tuple": about["input_tuple"]})
-        model = from_config(about["model"])
-        network = network_of(model)
-        network.dtype = dtype_of(about)
-        check_shapes(network, met, file.entries)
-        restore(network, met, file.read())
+def load(path: str | Path, *, model: Any = None) -> Any:
+    """The model that `save` wrote, built, with its weights; what was frozen is frozen.
+
+    model: one of your own that is filled, not built yet; needed where the file holds no architecture. It has to have the same names and
+    shapes. Errors: FileError; ArgumentError when it is missing.
+    """
+    with opened(path, "model") as file:
+        if model is None and file.about.get("model", "") is None:
+            raise no_architecture(file.path, "load")
+        with understood(file.path):
+            about = file.about
+            met = read_met({"shapes": about["input_shapes"], "whole": about["input_whole"], "as_tuple": about["input_tuple"]})
+            model = from_config(about["model"]) if model is None else model
+            network = network_of(model)
+            network.dtype = dtype_of(about)
+            frozen = frozen_of(about, file.entries)
+            check_shapes(network, met, file.entries)
+            restore(network, met, file.read())
+            for parameter in frozen:
+                network.parameters[parameter].frozen = True
     return model
+
+
+def described(model: Any, verb: str) -> Any:
+    """A model as JSON. Errors: ArgumentError, with the way out, for one with functions of the user's."""
+    try:
+        return to_config(model)
+    except ArgumentError as error:
+        hint = f"architecture=False leaves the model's description out; load{verb.removeprefix('save')}(path, model=model) then fills one that you build."
+        raise ArgumentError(verb, error.expected, f"{error.received} ({error.where})", hint) from None
+
+
+def no_architecture(path: str, verb: str) -> ArgumentError:
+    """The error for a file that does not describe its model."""
+    return ArgumentError(verb, "model=, the model that it was saved from, built in the same way", "none", f"{path} holds no architecture.")
+
+
+def frozen_of(about: Mapping[str, Any], known: Iterable[str]) -> list[str]:
+    """The paths of frozen parameters in a file, which are among the `known` ones; older files of models name none. Errors: FileError."""
+    frozen = about.get("frozen", [])
+    if not isinstance(frozen, list) or not all(isinstance(path, str) and path in set(known) for path in frozen):
+        raise FileError("frozen", "paths of parameters", str(frozen)[:200])
+    return frozen
 
 
 def built(network: Network, verb: str) -> Met:

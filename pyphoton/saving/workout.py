@@ -11,12 +11,22 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pyphoton.description import to_config
 from pyphoton.errors import ArgumentError, FileError, NotBuilt
 from pyphoton.network import Network
 from pyphoton.saving import history
 from pyphoton.saving.container import Stored, opened, write
-from pyphoton.saving.model import built, check_shapes, current, dtype_of, frozen_in, read_met, restore, understood
+from pyphoton.saving.model import (
+    built,
+    check_shapes,
+    current,
+    described,
+    dtype_of,
+    frozen_in,
+    frozen_of,
+    read_met,
+    restore,
+    understood,
+)
 from pyphoton.saving.parts import Parts, named, parts_of
 from pyphoton.saving.plans import batch_of, plans_of
 from pyphoton.saving.state import check_state, resume
@@ -42,7 +52,7 @@ def save_workout(workout: Workout, path: str | Path | None = None, *, architectu
     met = built(network, "save_workout")
     batch = network.trained_on(workout.loss, workout.metrics)
     about = {
-        "model": _architecture(network.model) if architecture else None,
+        "model": described(network.model, "save_workout") if architecture else None,
         "loss": named(workout.loss), "optimiser": named(workout.opt),
         "metrics": [[name, named(metric)] for name, metric in workout.metrics.items()],
         "steps": workout.steps, "epochs": workout.epochs, "seed": network.seed, "dtype": network.dtype,
@@ -85,14 +95,6 @@ def load_workout(
 
 
 saveWorkout, loadWorkout = save_workout, load_workout
-
-
-def _architecture(model: Any) -> Any:
-    try:
-        return to_config(model)
-    except ArgumentError as error:
-        hint = "architecture=False leaves the model's description out; load_workout(path, model=model) then fills one that you build."
-        raise ArgumentError("save_workout", error.expected, f"{error.received} ({error.where})", hint) from None
 
 
 def _parameters(network: Network) -> dict[str, Any]:
@@ -138,9 +140,7 @@ def _fill(workout: Workout, file: Stored, parts: Parts, counters: Mapping[str, i
     check_state(entries["state"], {path: e.shape for path, e in entries["parameters"].items()}, workout.opt)
     if any(len(e.shape) != 1 or e.shape[0] > MOST_VALUES for e in entries["history"].values()):
         raise FileError("history", f"columns of at most {MOST_VALUES} values", "something else")
-    frozen = about["frozen"]
-    if not isinstance(frozen, list) or not all(isinstance(p, str) and p in entries["parameters"] for p in frozen):
-        raise FileError("frozen", "paths of parameters", str(frozen)[:200])
+    frozen = frozen_of(about, entries["parameters"])
     arrays = _groups(file.read())
     values, rows = history.history_from(arrays["history"])
     restore(network, met, arrays["parameters"])

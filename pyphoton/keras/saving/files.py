@@ -14,7 +14,8 @@ from pyphoton.keras.saving.writing import serialize
 from pyphoton.layers.base import Layer
 from pyphoton.network import network_of
 from pyphoton.saving.container import opened, write
-from pyphoton.saving.model import dtype_of, met_data, read_met, understood
+from pyphoton.saving.model import built, dtype_of, frozen_in, met_data, read_met, understood
+from pyphoton.saving.plans import plans_of
 
 KIND = "keras"
 
@@ -47,8 +48,11 @@ def save_model(model: Any, filepath: str | Path, overwrite: bool = True) -> None
     file can name.
     """
     refuse(filepath, overwrite)
-    arrays = weights.arrays_of(model, "save")
-    about = {"architecture": serialize(model), "dtype": network_of(model).dtype, "met": met_data(weights.met_by(model))}
+    arrays, network = weights.arrays_of(model, "save"), network_of(model)
+    met = built(network, "save")
+    about = {
+        "architecture": serialize(model), "dtype": network.dtype, "met": met_data(met), "frozen": frozen_in(network), "plans": plans_of(network, met),
+    }  # fmt: skip
     write(filepath, KIND, about, arrays)
 
 
