@@ -30,10 +30,11 @@ def save(model: Any, path: str | Path, *, architecture: bool = True) -> Path:
     network = model.network if isinstance(model, Workout) else network_of(model)
     met = built(network, "save")
     batch = network.trained_on(model.loss, model.metrics) if isinstance(model, Workout) else None
+    plans = plans_of(network, met, batch, getattr(model, "loss", None))  # before the parameters are asked: it collects them
     about = {
         "model": described(network.model, "save") if architecture else None, "dtype": network.dtype,
         "input_shapes": met.shapes, "input_tuple": met.as_tuple, "input_whole": met.whole,
-        "frozen": frozen_in(network), "plans": plans_of(network, met, batch, getattr(model, "loss", None)),
+        "frozen": frozen_in(network), "plans": plans,
     }  # fmt: skip
     return write(path, "model", about, current(network))
 

@@ -50,9 +50,8 @@ def save_model(model: Any, filepath: str | Path, overwrite: bool = True) -> None
     refuse(filepath, overwrite)
     arrays, network = weights.arrays_of(model, "save"), network_of(model)
     met = built(network, "save")
-    about = {
-        "architecture": serialize(model), "dtype": network.dtype, "met": met_data(met), "frozen": frozen_in(network), "plans": plans_of(network, met),
-    }  # fmt: skip
+    plans = plans_of(network, met)  # before the parameters are asked: it collects them
+    about = {"architecture": serialize(model), "dtype": network.dtype, "met": met_data(met), "frozen": frozen_in(network), "plans": plans}
     write(filepath, KIND, about, arrays)
 
 
