@@ -7,7 +7,20 @@ import numpy as np
 import pytest
 
 import pyphoton as pp
-from pyphoton import BatchNorm, Conv2D, CrossEntropyLoss, Dense, Dropout, Embedding, LayerNorm, MaxPool, Sequential, Workout, keras, relu
+from pyphoton import (
+    BatchNorm,
+    Conv2D,
+    CrossEntropyLoss,
+    Dense,
+    Dropout,
+    Embedding,
+    LayerNorm,
+    MaxPool,
+    Sequential,
+    Workout,
+    keras,
+    relu,
+)
 from pyphoton.flux import Chain, net, param, recurrent, unroll
 from pyphoton.graph import add_loss
 from pyphoton.saving.container import write
