@@ -39,7 +39,7 @@ def merged(
         given = objects_by_name(f"{owner} {argument}", common.get(argument), list(names), aliases=aliases)
         both = sorted(set(own) & set(given))
         if both:
-            raise KeraFlowError(owner, f"one of {argument}= and {both[0]}_{argument[:-1]}=", "both", "Take the dictionary, or the single one.")
+            raise KeraFlowError(owner, f"one {argument[:-1]} of {both[0]}", "two", f"Take {argument}= or the single one.")
         made[argument] = {**given, **own}
     return made
 
