@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import pyphoton
@@ -158,29 +159,42 @@ def from_config(config: Any) -> Any:
 
 def _check_size(config: Any) -> None:
     """Errors: FileError for a description whose building would not end: too deep, or standing for too many layers."""
-    known: dict[Any, int] = {}
+    bounded(config, _layers, "description", DEEPEST)
 
-    def layers(part: Any, depth: int) -> int:
-        if depth > DEEPEST:
-            raise FileError("description", f"at most {DEEPEST} layers and lists inside one another", "more")
+
+def bounded(config: Any, layers: Callable[[dict[str, Any], Callable[[Any], int]], int], where: str, deepest: int) -> None:
+    """Errors: FileError for JSON that is too deep, or stands for more than `MOST` layers; what is met again counts again.
+
+    `layers(part, count)` says for how many layers an object stands, of which `count` tells that of anything inside.
+    """
+    known: dict[int, int] = {}
+
+    def count(part: Any, depth: int) -> int:
+        if depth > deepest:
+            raise FileError(where, f"at most {deepest} layers and lists inside one another", "more")
         if isinstance(part, list):
-            count = sum(layers(p, depth + 1) for p in part)
+            found = sum(count(p, depth + 1) for p in part)
         elif not isinstance(part, dict):
             return 0
         elif "same" in part:
-            count = known.get(part["same"], 0) if isinstance(part["same"], int) else 0
+            found = known.get(part["same"], 0) if isinstance(part["same"], int) else 0
         else:
-            args = part["args"] if isinstance(part.get("args"), dict) else {}
-            cls = _known(part["class"]) or Description if isinstance(part.get("class"), str) else Description
-            times = args.get(cls.repeats, 1)
-            count = cls.by_identity * (max(times, 1) if isinstance(times, int) else 1) + sum(layers(a, depth + 1) for a in args.values())
+            found = layers(part, lambda inside: count(inside, depth + 1))
             if isinstance(part.get("id"), int):
-                known[part["id"]] = count
-        if count > MOST:
-            raise FileError("description", f"at most {MOST} layers", "more")
-        return count
+                known[part["id"]] = found
+        if found > MOST:
+            raise FileError(where, f"at most {MOST} layers", "more")
+        return found
 
-    layers(config, 0)
+    count(config, 0)
+
+
+def _layers(part: dict[str, Any], count: Callable[[Any], int]) -> int:
+    """For how many layers a description stands."""
+    args = part["args"] if isinstance(part.get("args"), dict) else {}
+    cls = _known(part["class"]) or Description if isinstance(part.get("class"), str) else Description
+    times = args.get(cls.repeats, 1)
+    return cls.by_identity * (max(times, 1) if isinstance(times, int) else 1) + sum(map(count, args.values()))
 
 
 def _read(config: Any, made: dict[int, Any]) -> Any:

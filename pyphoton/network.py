@@ -29,7 +29,7 @@ from pyphoton.flux import layers as _named_in_files  # noqa: F401 (a saved model
 from pyphoton.measured import measured
 from pyphoton.one_sample import is_one_sample
 from pyphoton.plan import Plan, owners, plan
-from pyphoton.regularised import Limit, limited, with_added
+from pyphoton.regularised import Limit, limited, outputs_and_added, with_added
 from pyphoton.scopes import children
 from pyphoton.tensor import Tensor
 
@@ -140,6 +140,12 @@ class Network:
         """The plan of the loss alone, without what training adds to it, and of the metrics."""
         found = self.training_plan(batch, loss, metrics)
         return self._measured(batch, loss, metrics, added=False) if _key(batch, loss, metrics) in self._adding else found
+
+    def added_plan(self, x: tuple[Any, ...], x_tuple: bool) -> Plan | None:
+        """The plan of the outputs and, last, of what layers add to the loss while training; None where they add nothing."""
+        inputs = self._tensors(x)
+        traced = outputs_and_added(self.model, inputs if x_tuple else inputs[0], inputs)
+        return None if traced is None else plan(traced, self.dtype)
 
     def _measured(self, batch: Batch, loss: Any, metrics: Mapping[str, Any], *, added: bool) -> Plan:
         key = _key(batch, loss, metrics, "train" if added else "measure")

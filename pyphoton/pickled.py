@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pyphoton import network, parameters
-from pyphoton.saving.model import stand_ins
+from pyphoton.saving.plans import stand_ins
 from pyphoton.saving.state import resume
 from pyphoton.workout import Workout
 

@@ -34,13 +34,34 @@ class Regularised(Layer):
 
 
 def with_added(loss: Tensor, outputs: Sequence[Tensor]) -> Tensor:
-    """The loss with what layers have added to it in the running trace, and with the penalties of every layer that `outputs` come from.
+    """The loss with all that is added to it in the running trace; the same tensor where that is nothing. Errors: as `added`."""
+    for value in added([*outputs, loss]):
+        loss = loss + value
+    return loss
 
-    The same tensor where there is nothing to add. Errors: ShapeError for a penalty that is not one number.
+
+def outputs_and_added(model: Any, argument: Any, inputs: Sequence[Tensor]) -> graph.Graph | None:
+    """The graph of a model's outputs and, last, of the sum of what is added to the loss; None where nothing is."""
+    found: list[Any] = []
+
+    def run(*_: Any) -> tuple[Any, ...]:
+        outputs = graph.only_tensors(graph.call(model, argument), "model")
+        found.extend(sorted(added(outputs), key=lambda value: not isinstance(value, Tensor)))
+        first = found[0] if found and isinstance(found[0], Tensor) else outputs[0].mean() * 0.0 + sum(found[:1])
+        return (*outputs, sum(found[1:], start=first))
+
+    traced = graph.trace(run, *inputs, paths={graph.root_path(model): model})
+    return traced if found else None
+
+
+def added(outputs: Sequence[Tensor]) -> list[Any]:
+    """What layers have added to the loss in the running trace, and the penalties of every layer that `outputs` come from.
+
+    Errors: ShapeError for a penalty that is not one number.
     """
     state = tracing.get()
     added = list(state.losses) if state else []
-    reached = graph.reached([*outputs, loss, *(value for value in added if isinstance(value, Tensor))])
+    reached = graph.reached([*outputs, *(value for value in added if isinstance(value, Tensor))])
     for layer, at, shapes in _regularised(replace(reached, nodes=tuple(n for n in reached.nodes if n.op != "gradient"))):
         for name, function in layer.penalties(layer.params(*shapes)).items():
             value = graph.call(function, graph.own_array(layer, name, shapes=shapes, path=at))
@@ -48,9 +69,7 @@ def with_added(loss: Tensor, outputs: Sequence[Tensor]) -> Tensor:
                 shown = show(value.shape) if isinstance(value, Tensor) else repr(value)
                 raise ShapeError(f"{at} regularizer of {name}".strip(), "one number", shown, "Sum it: (p * p).sum().")
             added.append(value)
-    for value in added:
-        loss = loss + value
-    return loss
+    return added
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,14 @@
 """
 PyPhoton trains plans: computations that are written down as a flat list of steps, by the Python package of that name.
 From Julia alone: [`Workout`](@ref), [`fit!`](@ref), [`add!`](@ref), [`layers`](@ref), [`inputs`](@ref), [`weights`](@ref), [`weights!`](@ref),
-[`load_workout`](@ref), [`save_workout`](@ref), [`flux_state`](@ref), [`load_flux_state!`](@ref).
+[`load_model`](@ref), [`save_model`](@ref), [`load_workout`](@ref), [`save_workout`](@ref), [`flux_state`](@ref), [`load_flux_state!`](@ref).
 """
 module PyPhoton
 
 using LinearAlgebra: BLAS, mul!
 using Random: Xoshiro, rand!, randn!, randperm
 
-export Workout, fit!, predict, add!, layers, inputs, weights, weights!, load_workout, save_workout, flux_state, load_flux_state!
+export Workout, fit!, predict, add!, layers, inputs, weights, weights!, load_model, save_model, load_workout, save_workout, flux_state, load_flux_state!
 
 include("errors.jl")
 include("differentiable.jl")
@@ -63,6 +63,8 @@ include("sketch.jl")
 include("workout.jl")
 include("safetensors.jl")
 include("checkpoint.jl")
+include("losses.jl")
+include("model.jl")
 include("flux_state.jl")
 include("precompile.jl")
 

@@ -16,42 +16,39 @@ const CHECKPOINTS = WeakKeyDict{Workout,Checkpoint}()
 The workout that Python's `save_workout` wrote: `fit!`, `predict` and `weights` go on from it. Plan 1 trains, plan 2 predicts.
 Nothing in the file is executed, unless `safe_mode=false` lets the Julia code of its layers run. Errors: PlanError, which names the file.
 """
-function load_workout(path::AbstractString; safe_mode::Bool=true)
+load_workout(path::AbstractString; safe_mode::Bool=true) = naming(() -> read_workout(path, safe_mode), path, "workout")
+
+"""What `f` reads from a file; whatever is wrong is a PlanError that names the file."""
+function naming(f, path, what)
     try
-        return read_workout(path, safe_mode)
+        return f()
     catch error
         error isa InterruptException && rethrow()
         error isa PlanError && throw(PlanError("$path: $(error.message)"))
-        throw(PlanError("$path: expected a saved workout, received a damaged one ($(first(told(error), 300)))"))
+        throw(PlanError("$path: expected a saved $what, received a damaged one ($(first(told(error), 300)))"))
     end
 end
 
 function read_workout(path, safe_mode::Bool=true)
     text_, stored = read_safetensors(path)
     about = parse_json(text_)::Dict{String,Any}
-    check_format(about)
-    forward_, training = plan_in(about, "forward"), plan_in(about, "training")
-    forward_ === nothing && throw(PlanError("its plans call Python functions: only Python can open it"))
+    check_format(about, ("workout",))
     arrays = grouped(stored, "parameters/")
-    plans = [something(training, forward_), forward_]
-    foreach(p -> (check_code(p, safe_mode); check_parameters(p, arrays)), plans)
-    seed = whole(about, "seed")
-    roles = Dict(p.path => p.role for p in forward_.parameters)
-    handle = ModuleHandle(Dict{String,Any}(path => Weight(path, get(roles, path, "weight"), a) for (path, a) in arrays), seed)
+    check_code(get(about, "plans", nothing), safe_mode)
+    model = Model(model_in(about), arrays)
+    training = plan_in(about, "training")
+    training === nothing || check_parameters(training, arrays)
+    handle = model.handle
     described_ = dict(about, "optimiser")
     haskey(described_, "class") || throw(PlanError("its optimiser is a Python class of somebody's own"))
     rule = read_optimiser(Dict{String,Any}("kind" => lowercase(text(described_, "class")), dict(described_, "args")...))
     session = Session(handle, rule, String[p::String for p in list(about, "frozen")])
-    for (path, p) in limits_in(about)
-        check_parameters(p, arrays)
-        haskey(arrays, path) || throw(PlanError("there is no parameter $path to be constrained"))
-        session.limits[path] = program(handle, add_program!(handle, p))
-    end
+    limit_session!(session, about, arrays)
     state = grouped(stored, "state/")
     isempty(state) || load_session!(session, checked_state(state, handle, rule))
-    w = Workout(handle, session, arrays, [], Xoshiro(seed), Float64[])
-    first_ = (plans[1], add_program!(handle, plans[1]))
-    append!(w.plans, [first_, training === nothing ? first_ : (forward_, add_program!(handle, forward_))])
+    w = Workout(handle, session, arrays, whole(about, "seed"); model)
+    forward_ = (model.plan, model.number)
+    append!(w.plans, [training === nothing ? forward_ : (training, add_program!(handle, training)), forward_])
     CHECKPOINTS[w] = Checkpoint(about, grouped(stored, "history/"), session.steps)
     return w
 end
@@ -62,12 +59,15 @@ function scheduled(w::Workout)
     return get(dict(dict(CHECKPOINTS[w].about, "optimiser"), "args"), "schedule", nothing) !== nothing
 end
 
-function check_format(about)
+"""The kind of file that it is. Errors: PlanError for another one than these, and for a newer format."""
+function check_format(about, kinds)
     found = get(about, "format", nothing)
     parts = found isa String ? match(r"^pyphoton-(\w+)-(\d{1,6})$", found) : nothing
-    parts === nothing && throw(PlanError("expected a workout of format 1, received a file without a PyPhoton format"))
+    parts === nothing && throw(PlanError("expected a $(kinds[1]) of format 1, received a file without a PyPhoton format"))
     parse(Int, parts[2]) == 1 || throw(PlanError("expected format 1, received $(parts[2]): a newer PyPhoton wrote it"))
-    parts[1] == "workout" || throw(PlanError("expected a workout, received a $(parts[1])"))
+    kind = String(parts[1])
+    kind in kinds || throw(PlanError("expected a $(kinds[1]), received a $kind$(kind in KINDS_WITH_MODELS ? ": load_model reads it" : "")"))
+    return kind
 end
 
 """A plan of the file, with numbers of values that are in it; nothing where Python has none."""
@@ -90,6 +90,15 @@ function limits_in(about)
         found[path] = p
     end
     return found
+end
+
+"""Have a session hold the constraints of parameters that it trains."""
+function limit_session!(session::Session, about, arrays)
+    for (path, p) in limits_in(about)
+        check_parameters(p, arrays)
+        haskey(arrays, path) || throw(PlanError("there is no parameter $path to be constrained"))
+        path in session.frozen || (session.limits[path] = program(session.owner, add_program!(session.owner, p)))
+    end
 end
 
 """Errors: PlanError unless all numbers of values, in the bodies of scans too, are the plan's own."""

@@ -14,7 +14,13 @@ mutable struct Workout
     const plans::Vector{Tuple{Plan,Int}}
     const random::Xoshiro
     history::Vector{Float64}
+    const model::Any
+    const loss::Union{Nothing,String}
+    const joined::Dict{Vector{Any},Tuple{Plan,Int}}
 end
+
+"""`model` is what it came from, `loss` the name of a stock loss, whose plans with the model in them are `joined` by the shapes of their inputs."""
+Workout(handle, session, arrays, seed::Integer; model=nothing, loss=nothing) = Workout(handle, session, arrays, [], Xoshiro(seed), Float64[], model, loss, Dict())
 
 function Workout(plan::AbstractString; optimiser::AbstractString="adam", seed::Integer=0, frozen=String[], safe_mode::Bool=true, numbers...)
     read_ = read_plan(plan_source(plan))
@@ -22,12 +28,14 @@ function Workout(plan::AbstractString; optimiser::AbstractString="adam", seed::I
     random = Xoshiro(seed)
     arrays = Dict{String,Any}(p.path => read_.T.(first_values(random, p.init, julia_size(p.shape), p.fans)) for p in read_.parameters)
     handle = ModuleHandle(Dict{String,Any}(p.path => Weight(p.path, p.role, arrays[p.path]) for p in read_.parameters), seed)
-    rule = PyPhoton.optimiser(String(optimiser), Dict{String,Float64}(String(k) => v for (k, v) in numbers))
-    session = Session(handle, rule, frozen)
-    w = Workout(handle, session, arrays, [], random, Float64[])
+    session = Session(handle, named_optimiser(optimiser, numbers), frozen)
+    w = Workout(handle, session, arrays, seed)
+    copy!(w.random, random)
     push!(w.plans, (read_, add_program!(handle, read_)))
     return w
 end
+
+named_optimiser(name, numbers) = optimiser(String(name), Dict{String,Float64}(String(k) => v for (k, v) in numbers))
 
 plan_source(plan::AbstractString) = startswith(lstrip(plan), '{') ? String(plan) : read(plan, String)
 
@@ -50,10 +58,10 @@ end
 Train on whole arrays; gives the mean loss of each epoch. `lr` is the optimiser's rate unless it is given; a workout of Python whose
 rate follows a schedule needs it.
 """
-function fit!(w::Workout, arrays::Array...; epochs::Integer=1, batch::Integer=32, shuffle::Bool=true, lr::Union{Nothing,Real}=nothing)
+function fit!(w::Workout, arrays::AbstractArray...; epochs::Integer=1, batch::Integer=32, shuffle::Bool=true, lr::Union{Nothing,Real}=nothing)
     lr === nothing && scheduled(w) && throw(PlanError("the learning rate of this workout follows a schedule, which is Python's: give fit! the rate, lr=..."))
-    plan, number = w.plans[1]
-    length(w.plans) > 1 && w.plans[1] === w.plans[2] && throw(PlanError("this workout can predict and not train: its file holds no training plan"))
+    w.loss === nothing && length(w.plans) > 1 && w.plans[1] === w.plans[2] && throw(PlanError("this workout can predict and not train: its file holds no training plan"))
+    (plan, number), arrays = w.loss === nothing ? (w.plans[1], arrays) : stock_plan(w, arrays)
     data, samples = converted(plan, arrays), size(arrays[1], ndims(arrays[1]))
     rates = lr === nothing ? nothing : fill(Float64(lr), cld(samples, batch))
     losses = map(1:epochs) do _
@@ -66,37 +74,55 @@ function fit!(w::Workout, arrays::Array...; epochs::Integer=1, batch::Integer=32
     return losses
 end
 
-"""Arrays as the plan wants them: floats of its type, whole numbers from 0 as they are."""
-converted(plan::Plan, arrays) = Any[startswith(i.dtype, "float") ? as(plan.T, a) : as(Int64, a) for (i, a) in zip(plan.inputs, arrays)]
+"""Arrays as the plan wants them: floats of its type, whole numbers from 0 as they are. Errors: PlanError for other sizes than the plan's."""
+function converted(plan::Plan, arrays)
+    length(arrays) == length(plan.inputs) || throw(PlanError("expected $(length(plan.inputs)) arrays, received $(length(arrays))"))
+    return Any[converted(plan.T, i, a, k) for (k, (i, a)) in enumerate(zip(plan.inputs, arrays))]
+end
+
+function converted(::Type{T}, i::PlanInput, a::AbstractArray, k::Int) where {T}
+    expected = reverse_shape(i.shape)
+    length(expected) == ndims(a) && all(n === nothing || n == m for (n, m) in zip(expected, size(a))) ||
+        throw(PlanError("array $k: expected size $(shown_size(expected)), received $(size(a)). Arrays have the batch last, and the sizes that the plan was made for"))
+    return as(startswith(i.dtype, "float") ? T : Int64, a isa Array ? a : Array(a))
+end
+
+shown_size(size) = "($(join((something(n, "batch") for n in size), ", ")))"
 
 """    predict(workout, arrays...; plan=2): outputs of a plan that was added; one array when there is one."""
-function predict(w::Workout, arrays::Array...; plan::Integer=2)
+function predict(w::Workout, arrays::AbstractArray...; plan::Integer=2)
     plan <= length(w.plans) || throw(PlanError("there is no plan $plan: add!(workout, plan) first"))
     read_, number = w.plans[plan]
-    p = program(w.handle, number)
-    forward!(p, w.handle.mode, converted(read_, arrays))
-    found = outputs(p)
+    return run_plan(w.handle, read_, number, arrays)
+end
+
+function run_plan(m::ModuleHandle, plan::Plan, number::Int, arrays)
+    found = outputs(run!(m, number, converted(plan, arrays)))
     return length(found) == 1 ? found[1] : found
 end
 
 """    layers(workout): path => kind of every layer with parameters, in order."""
-layers(w::Workout) = unique(s.path => s.op for s in w.plans[1][1].steps if !isempty(s.params))
+layers(w::Workout) = layers(w.plans[1][1])
+layers(plan::Plan) = unique(s.path => s.op for s in plan.steps if !isempty(s.params))
 
 """    inputs(workout): size and type of each input; `nothing` is the batch."""
-inputs(w::Workout) = [(reverse_shape(i.shape), i.dtype) for i in w.plans[1][1].inputs]
+inputs(w::Workout) = inputs(w.plans[1][1])
+inputs(plan::Plan) = [(reverse_shape(i.shape), i.dtype) for i in plan.inputs]
 
 """    weights(workout): path => array, the parameters themselves; weights(workout, path): those of a layer, or one."""
 weights(w::Workout) = copy(w.arrays)
-weights(w::Workout, path::AbstractString) = haskey(w.arrays, path) ? w.arrays[path] : Dict(k => v for (k, v) in w.arrays if startswith(k, path * "."))
+weights(w::Workout, path::AbstractString) = weights_at(w.arrays, path)
+weights_at(arrays, path) = haskey(arrays, path) ? arrays[path] : Dict(k => v for (k, v) in arrays if startswith(k, path * "."))
 
 """    weights!(workout, values): set parameters from path => array. Errors: PlanError for a name or size that is not there."""
-function weights!(w::Workout, values_)
+weights!(w::Workout, values_) = (set_weights!(w.arrays, values_); w)
+
+function set_weights!(arrays, values_)
     for (path, value) in values_
-        haskey(w.arrays, path) || throw(PlanError("there is no parameter $path; there are $(join(sort!(collect(keys(w.arrays))), ", "))"))
-        size(w.arrays[path]) == size(value) || throw(PlanError("$path has size $(size(w.arrays[path])), received $(size(value))"))
+        haskey(arrays, path) || throw(PlanError("there is no parameter $path; there are $(join(sort!(collect(keys(arrays))), ", "))"))
+        size(arrays[path]) == size(value) || throw(PlanError("$path has size $(size(arrays[path])), received $(size(value))"))
     end
-    foreach(((path, value),) -> copyto!(w.arrays[path], value), pairs(values_))
-    return w
+    foreach(((path, value),) -> copyto!(arrays[path], value), pairs(values_))
 end
 
 """First values of a parameter: the initialisers of the Python side that are formulas of their size."""

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from pyphoton.config import DTYPES
 from pyphoton.description import from_config, to_config
@@ -18,41 +16,55 @@ from pyphoton.layers.julia import trust
 from pyphoton.network import Met, Network, network_of
 from pyphoton.parameters import collect
 from pyphoton.saving.container import Entry, opened, write
+from pyphoton.saving.plans import plans_of, stand_ins
 from pyphoton.workout import Workout
 
 
-def save(model: Any, path: str | Path) -> Path:
+def save(model: Any, path: str | Path, *, architecture: bool = True) -> Path:
     """Write a built model (or a workout's model) to `path`. Returns the path. The former file stays until the new one is whole.
 
-    Errors: NotBuilt before the model has met data; ArgumentError when it holds functions of your own; FileError when the
+    `load` reads it, and in Julia, without Python, `PyPhoton.load_model`: for that it holds plans, too, and of a workout the plan of its loss.
+    A model with functions or classes of your own is refused, unless `architecture=False` leaves its description out: then `load` needs
+    `model=`. Errors: NotBuilt before the model has met data; ArgumentError when it holds functions of your own; FileError when the
     file cannot be written.
     """
     network = model.network if isinstance(model, Workout) else network_of(model)
     met = built(network, "save")
+    batch = network.trained_on(model.loss, model.metrics) if isinstance(model, Workout) else None
+    plans = plans_of(network, met, batch, getattr(model, "loss", None))  # before the parameters are asked: it collects them
     about = {
-        "model": to_config(network.model), "dtype": network.dtype,
+        "model": described(network.model, "save") if architecture else None, "dtype": network.dtype,
         "input_shapes": met.shapes, "input_tuple": met.as_tuple, "input_whole": met.whole,
+        "frozen": frozen_in(network), "plans": plans,
     }  # fmt: skip
     return write(path, "model", about, current(network))
 
 
-def load(path: str | Path, *, safe_mode: bool = True) -> Any:
-    """The model that `save` wrote, built, with its weights. Nothing from the file is executed.
+def load(path: str | Path, *, model: Any = None, safe_mode: bool = True) -> Any:
+    """The model that `save` wrote, built, with its weights; what was frozen is frozen. Nothing from the file is executed.
 
-    safe_mode=False: the Julia code in it, that of `Julia` layers, may run when the model does; without it such a layer can be looked at, and
-    refuses to compute. Errors: FileError.
+    model: one of your own that is filled, not built yet; needed where the file holds no architecture. It has to have the same names and
+    shapes. safe_mode=False: the Julia code in the file, that of `Julia` layers, may run when the model does; without it such a layer can be
+    looked at, and refuses to compute. Errors: FileError; ArgumentError when the model is missing.
     """
     check_mode(safe_mode)
-    with opened(path, "model") as file, understood(file.path):
-        about = file.about
-        met = read_met({"shapes": about["input_shapes"], "whole": about["input_whole"], "as_tuple": about["input_tuple"]})
-        model = from_config(about["model"])
-        if not safe_mode:
-            trust(model)
-        network = network_of(model)
-        network.dtype = dtype_of(about)
-        check_shapes(network, met, file.entries)
-        restore(network, met, file.read())
+    with opened(path, "model") as file:
+        if model is None and file.about.get("model", "") is None:
+            raise no_architecture(file.path, "load")
+        with understood(file.path):
+            about = file.about
+            met = read_met({"shapes": about["input_shapes"], "whole": about["input_whole"], "as_tuple": about["input_tuple"]})
+            if model is None:
+                model = from_config(about["model"])
+                if not safe_mode:
+                    trust(model)
+            network = network_of(model)
+            network.dtype = dtype_of(about)
+            frozen = frozen_of(about, file.entries)
+            check_shapes(network, met, file.entries)
+            restore(network, met, file.read())
+            for parameter in frozen:
+                network.parameters[parameter].frozen = True
     return model
 
 
@@ -60,6 +72,28 @@ def check_mode(safe_mode: Any) -> None:
     """Errors: ArgumentError unless it says whether the code in a file stays where it is."""
     if not isinstance(safe_mode, bool):
         raise ArgumentError("safe_mode=", "True or False", repr(safe_mode))
+
+
+def described(model: Any, verb: str) -> Any:
+    """A model as JSON. Errors: ArgumentError, with the way out, for one with functions of the user's."""
+    try:
+        return to_config(model)
+    except ArgumentError as error:
+        hint = f"architecture=False leaves the model's description out; load{verb.removeprefix('save')}(path, model=model) then fills one that you build."
+        raise ArgumentError(verb, error.expected, f"{error.received} ({error.where})", hint) from None
+
+
+def no_architecture(path: str, verb: str) -> ArgumentError:
+    """The error for a file that does not describe its model."""
+    return ArgumentError(verb, "model=, the model that it was saved from, built in the same way", "none", f"{path} holds no architecture.")
+
+
+def frozen_of(about: Mapping[str, Any], known: Iterable[str]) -> list[str]:
+    """The paths of frozen parameters in a file, which are among the `known` ones; older files of models name none. Errors: FileError."""
+    frozen = about.get("frozen", [])
+    if not isinstance(frozen, list) or not all(isinstance(path, str) and path in set(known) for path in frozen):
+        raise FileError("frozen", "paths of parameters", str(frozen)[:200])
+    return frozen
 
 
 def built(network: Network, verb: str) -> Met:
@@ -72,6 +106,11 @@ def built(network: Network, verb: str) -> Met:
 def current(network: Network) -> dict[str, Any]:
     """The model's parameters by path, as they are now."""
     return {name: p.value for name, p in collect(network.model, root_path(network.model)).items()}
+
+
+def frozen_in(network: Network) -> list[str]:
+    """The paths of parameters that are frozen."""
+    return sorted(path for path, p in network.parameters.items() if p.frozen)
 
 
 @contextmanager
@@ -109,12 +148,6 @@ def read_met(data: Any) -> Met:
 def met_data(met: Met | None) -> dict[str, Any] | None:
     """The same as JSON."""
     return None if met is None else asdict(met)
-
-
-def stand_ins(met: Met, dtype: str) -> tuple[Any, ...]:
-    """One sample of each of these shapes, to plan with: all zero, and no memory."""
-    kinds = ["int64" if whole else dtype for whole in met.whole]
-    return tuple(np.broadcast_to(np.zeros((), k), (1, *s)) for s, k in zip(met.shapes, kinds, strict=True))
 
 
 def check_shapes(network: Network, met: Met, entries: Mapping[str, Entry]) -> None:

@@ -12,7 +12,7 @@ from pyphoton.description import Description, from_config, to_config
 from pyphoton.errors import ArgumentError, FileError, UnknownName, near
 from pyphoton.optimisers import Optimiser
 from pyphoton.saving.container import Stored
-from pyphoton.saving.model import understood
+from pyphoton.saving.model import no_architecture, understood
 
 YOURS = "yours"
 
@@ -59,7 +59,7 @@ def _one(file: Stored, name: str, config: Any, given: Any) -> Any:
     if given is not None:
         return given
     if config is None:
-        raise ArgumentError("load_workout", "model=, the model that it was saved from, built in the same way", "none", f"{file.path} holds no architecture.")
+        raise no_architecture(file.path, "load_workout")
     if _yours(config):
         raise ArgumentError("load_workout", f"{name}=, which was of your own: {str(config[YOURS])[:80]}", "none", f"{file.path} cannot hold Python functions.")
     with understood(file.path):

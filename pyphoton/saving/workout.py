@@ -11,12 +11,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pyphoton.data.forms import Batch
-from pyphoton.description import to_config
 from pyphoton.errors import ArgumentError, FileError, NotBuilt
 from pyphoton.layers.julia import trust
-from pyphoton.network import Met, Network
-from pyphoton.plan import Plan
+from pyphoton.network import Network
 from pyphoton.saving import history
 from pyphoton.saving.container import Stored, opened, write
 from pyphoton.saving.model import (
@@ -24,13 +21,16 @@ from pyphoton.saving.model import (
     check_mode,
     check_shapes,
     current,
+    described,
     dtype_of,
+    frozen_in,
+    frozen_of,
     read_met,
     restore,
-    stand_ins,
     understood,
 )
 from pyphoton.saving.parts import Parts, named, parts_of
+from pyphoton.saving.plans import batch_of, plans_of
 from pyphoton.saving.state import check_state, resume
 from pyphoton.workout import Workout
 
@@ -54,13 +54,13 @@ def save_workout(workout: Workout, path: str | Path | None = None, *, architectu
     met = built(network, "save_workout")
     batch = network.trained_on(workout.loss, workout.metrics)
     about = {
-        "model": _architecture(network.model) if architecture else None,
+        "model": described(network.model, "save_workout") if architecture else None,
         "loss": named(workout.loss), "optimiser": named(workout.opt),
         "metrics": [[name, named(metric)] for name, metric in workout.metrics.items()],
         "steps": workout.steps, "epochs": workout.epochs, "seed": network.seed, "dtype": network.dtype,
-        "frozen": sorted(path for path, p in network.parameters.items() if p.frozen),
+        "frozen": frozen_in(network),
         "met": asdict(met), "batch": None if batch is None else [asdict(m) for m in batch],
-        "precision": network.precision, "plans": _plans(workout, met, batch),
+        "precision": network.precision, "plans": plans_of(network, met, batch, workout.loss, workout.metrics),
     }  # fmt: skip
     session = {} if workout._session is None else workout._session.state()
     arrays = {f"parameters/{name}": value for name, value in _parameters(network).items()}
@@ -102,14 +102,6 @@ def load_workout(
 saveWorkout, loadWorkout = save_workout, load_workout
 
 
-def _architecture(model: Any) -> Any:
-    try:
-        return to_config(model)
-    except ArgumentError as error:
-        hint = "architecture=False leaves the model's description out; load_workout(path, model=model) then fills one that you build."
-        raise ArgumentError("save_workout", error.expected, f"{error.received} ({error.where})", hint) from None
-
-
 def _parameters(network: Network) -> dict[str, Any]:
     """The parameters as the device has them now. Errors: ArgumentError when the loss has some of its own."""
     wanted = current(network)
@@ -119,30 +111,6 @@ def _parameters(network: Network) -> dict[str, Any]:
     if set(wanted) != set(network.parameters):
         raise NotBuilt("save_workout", hint="The model got another layer: call it on an array, or fit_ it, first.")
     return network.module.read()
-
-
-def _plans(workout: Workout, met: Met, batch: tuple[Met, Met] | None) -> dict[str, Any]:
-    """The plans of prediction, training and constraints as JSON; None for one that calls Python functions."""
-    network = workout.network
-    forward = network.forward_plan(stand_ins(met, network.dtype), met.as_tuple)
-    training = None if batch is None else network.training_plan(_batch(batch, network.dtype), workout.loss, workout.metrics)
-    limits = {path: _plan_data(plan) for path, plan in network.limits().items()}
-    return {"forward": _plan_data(forward), "training": None if training is None else _plan_data(training), "limits": limits}
-
-
-def _plan_data(plan: Plan) -> dict[str, Any] | None:
-    if any(step.function is not None for step in plan.all_steps()):
-        return None
-    try:
-        return plan.to_data()
-    except ArgumentError:  # first values drawn by a function of the user's
-        return None
-
-
-def _batch(batch: tuple[Met, Met], dtype: str) -> Batch:
-    """Stand-ins for a batch of these inputs and targets."""
-    x, y = batch
-    return Batch(stand_ins(x, dtype), stand_ins(y, dtype), x.as_tuple, y.as_tuple)
 
 
 def _counters(about: Mapping[str, Any]) -> dict[str, int]:
@@ -177,9 +145,7 @@ def _fill(workout: Workout, file: Stored, parts: Parts, counters: Mapping[str, i
     check_state(entries["state"], {path: e.shape for path, e in entries["parameters"].items()}, workout.opt)
     if any(len(e.shape) != 1 or e.shape[0] > MOST_VALUES for e in entries["history"].values()):
         raise FileError("history", f"columns of at most {MOST_VALUES} values", "something else")
-    frozen = about["frozen"]
-    if not isinstance(frozen, list) or not all(isinstance(p, str) and p in entries["parameters"] for p in frozen):
-        raise FileError("frozen", "paths of parameters", str(frozen)[:200])
+    frozen = frozen_of(about, entries["parameters"])
     arrays = groups(file.read())
     values, rows = history.history_from(arrays["history"])
     restore(network, met, arrays["parameters"])
@@ -188,7 +154,7 @@ def _fill(workout: Workout, file: Stored, parts: Parts, counters: Mapping[str, i
     if batch is not None and parts.named:
         if len(batch) != 2:
             raise FileError("batch", "inputs and targets", str(len(batch)))
-        network.training_plan(_batch((batch[0], batch[1]), network.dtype), workout.loss, workout.metrics)
+        network.training_plan(batch_of((batch[0], batch[1]), network.dtype), workout.loss, workout.metrics)
     workout.steps, workout.epochs = counters["steps"], counters["epochs"]
     workout.history.restore(values, rows)
     if arrays["state"]:

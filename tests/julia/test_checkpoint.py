@@ -1,7 +1,6 @@
 """A saved workout on other engines: Julia in another process, the other backend, and real Flux."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -26,7 +25,6 @@ from pyphoton import (
     relu,
     save_workout,
 )
-from pyphoton.backends.julia import locate
 from pyphoton.flux import recurrent, unroll
 from pyphoton.keras.layer import Stock
 
@@ -88,25 +86,6 @@ def test_another_process_goes_on(first, second, tmp_path):
     assert list(back.history) == list(whole.history)
     for name in whole.history:
         np.testing.assert_allclose(back.history(name), whole.history(name), rtol=rtol)
-
-
-@pytest.fixture
-def julia_alone(tmp_path):
-    """Runs Julia code in a process without Python, with the package and real Flux; gives what it prints."""
-    program = os.environ.get("PYPHOTON_JULIA") or shutil.which("julia")
-    if program is None:
-        pytest.skip("there is no julia program on the PATH to run by itself")
-
-    def run(code):
-        script = f"push!(LOAD_PATH, {str(locate.package())!r})\nusing PyPhoton\n".replace("'", '"') + code
-        (tmp_path / "script.jl").write_text(script)
-        project = os.environ.get("PYPHOTON_JULIA_PROJECT")
-        options = [f"--project={project}"] if project else []
-        done = subprocess.run([program, *options, "script.jl"], cwd=tmp_path, capture_output=True, text=True, timeout=290, check=False)
-        assert done.returncode == 0, done.stderr[-3000:]
-        return done.stdout.split()
-
-    return run
 
 
 ALONE = """

@@ -1,5 +1,6 @@
 """Which Julia and which project: found without starting anything. The first of these that says something decides:
 
+- where Julia itself is the host of this process (a Julia script that has loaded PythonCall), that Julia;
 - PYPHOTON_JULIA (a program) and PYPHOTON_JULIA_PROJECT (a folder with Flux and PythonCall), or juliacall's own names for
   them, PYTHON_JULIACALL_EXE and PYTHON_JULIACALL_PROJECT: nothing is installed or downloaded, juliapkg is not even imported.
   With a project alone, the `julia` of the PATH runs it;
@@ -15,6 +16,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -39,6 +41,12 @@ class Place:
     def complete(self) -> bool:
         """Whether both are known."""
         return bool(self.executable and self.project)
+
+
+def hosted() -> bool:
+    """Whether Julia runs already as the host of this process: PythonCall, loaded there, has made juliacall's module."""
+    found = sys.modules.get("juliacall")
+    return found is not None and not found.CONFIG.get("inited") and hasattr(found, "Main")
 
 
 def place() -> Place:
@@ -124,14 +132,16 @@ def given() -> bool:
 
 def missing() -> str:
     """What is not installed, with the way out; empty when nothing is."""
-    return "" if find_spec("juliacall") else "juliacall is not installed: pip install 'pyphoton[julia]'."
+    return "" if hosted() or find_spec("juliacall") else "juliacall is not installed: pip install 'pyphoton[julia]'."
 
 
 def wrong() -> str:
     """What is wrong with what is there, as far as it can be told without starting it, with the way out; empty when nothing is."""
-    found = place()
     if not package().is_dir():
         return "The Julia sources of PyPhoton are not beside the Python package: install it again."
+    if hosted():
+        return ""
+    found = place()
     if _variable(PROJECT) and not Path(found.project, "Project.toml").is_file():
         return f"{PROJECT} names {found.project}, which has no Project.toml: correct it, or unset it."
     if _variable(PROJECT) and not found.executable:
@@ -143,7 +153,7 @@ def wrong() -> str:
 
 def unprepared() -> str:
     """What to do before Julia can start without installing anything; empty when nothing is left to do."""
-    return "" if place().complete else "Julia is not prepared yet: python -m pyphoton install."
+    return "" if hosted() or place().complete else "Julia is not prepared yet: python -m pyphoton install."
 
 
 def package() -> Path:

@@ -1,4 +1,7 @@
-"""Starting Julia: the only file that does. One process, one Julia, one owner thread: the one that first used it."""
+"""Starting Julia: the only file that does. One process, one Julia, one owner thread: the one that first used it.
+
+Where Julia is the host of the process (a script that has loaded PythonCall and imports PyPhoton) there is nothing to start: it is used.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
+from pyphoton import __version__
 from pyphoton.backends.julia import bridge, locate, python_steps
 from pyphoton.errors import BackendMissing, Unsupported
 
@@ -100,6 +104,11 @@ def running() -> bool:
 
 
 def _start() -> Runtime:
+    if locate.hosted():
+        try:
+            return Runtime(_load())
+        except Exception as error:
+            raise BackendMissing("Julia", hint=f"PyPhoton.jl did not load in the Julia that runs this process: {str(error).strip()[:1000]}") from error
     _say("starting Julia ..." if not locate.unprepared() else "installing Julia and Flux, once; this takes some minutes ...")
     try:
         with _variables():
@@ -133,11 +142,15 @@ def _load() -> int:
         warnings.filterwarnings("ignore", message="torch was imported before juliacall")
         import juliacall
 
-    library = juliacall.CONFIG["lib"]
+    library = juliacall.CONFIG.get("lib")
+    if library is None:
+        if not locate.hosted():
+            raise RuntimeError("juliacall was loaded and told not to start Julia (PYTHON_JULIACALL_INIT): leave that out.")
+        library = ctypes.PyDLL(str(juliacall.Base.Libc.Libdl.dlpath("libjulia")))
     if _evaluated(library, _FOUND.format(path=json.dumps(str(locate.package())))) == "false":
         _say("compiling PyPhoton's Julia code, once; this takes a minute or two ...")
     threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return int(_evaluated(library, _OPENED.format(threads=threads)))
+    return int(_evaluated(library, _OPENED.format(threads=threads, version=__version__)))
 
 
 _FOUND = """
@@ -152,6 +165,7 @@ _OPENED = """
         Base.include(Module(), Base.locate_package(id))  # reading the sources says what is wrong in them
         rethrow()
     end
+    pkgversion(package) == v"{version}" || error("PyPhoton.jl $(pkgversion(package)) of $(pkgdir(package)), where the Python package is {version}: have both of one version")
     Base.invokelatest(Base.invokelatest(getproperty, package, :open_door), {threads})
 """
 

@@ -12,7 +12,7 @@ from pyphoton.arguments import is_integer
 from pyphoton.errors import KeraFlowError, ShapeError
 from pyphoton.initialisers import Gates
 from pyphoton.keras.layer import Layer
-from pyphoton.keras.named import objects_by_name
+from pyphoton.keras.layers.stock import merged
 from pyphoton.layers.base import Param
 from pyphoton.layers.core import Dropout
 from pyphoton.scopes import where
@@ -27,22 +27,8 @@ SPELLINGS = {
 }  # fmt: skip
 """Keraflow's and Keras 1's names of arguments."""
 
-OF_PARAMETERS = tuple(f"{p}_{what}" for what in ("regularizer", "constraint") for p in ("kernel", "recurrent", "bias"))
-
-
-def _merged(owner: str, options: Mapping[str, Any], aliases: Mapping[str, str]) -> dict[str, Any]:
-    """Options, with `kernel_regularizer=` and its like in the dictionary of all. Errors: KeraFlowError for two at once."""
-    made = {k: v for k, v in options.items() if k not in OF_PARAMETERS}
-    names = {"kernel": "kernel", "recurrent": "recurrent_kernel", "bias": "bias"}
-    for what in ("regularizer", "constraint"):
-        own = {name: options[f"{p}_{what}"] for p, name in names.items() if options.get(f"{p}_{what}") is not None}
-        if own:
-            given = objects_by_name(f"{owner} {what}s", options.get(f"{what}s"), list(names.values()), aliases=aliases)
-            both = sorted(set(own) & set(given))
-            if both:
-                raise KeraFlowError(owner, f"one {what} of {both[0]}", "two", f"Take {what}s= or the single one.")
-            made[f"{what}s"] = {**given, **own}
-    return made
+PARAMETERS = {"kernel": "kernel", "recurrent": "recurrent_kernel", "bias": "bias"}
+"""Parameters by the first words of their arguments: `recurrent_regularizer=`."""
 
 
 class Equations(Layer):
@@ -52,10 +38,13 @@ class Equations(Layer):
     spellings = SPELLINGS
     short_names: ClassVar[Mapping[str, str]] = {"W": "kernel", "U": "recurrent_kernel", "b": "bias"}
 
-    options = OF_PARAMETERS
+    options = tuple(f"{p}_{what}" for what in ("regularizer", "constraint") for p in PARAMETERS)
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**_merged(type(self).__name__, options, self.short_names))
+        own = {what: {name: options.pop(f"{p}_{what}", None) for p, name in PARAMETERS.items()} for what in ("regularizer", "constraint")}
+        super().__init__(**merged(
+            type(self).__name__, options, regularizers=own["regularizer"], constraints=own["constraint"], aliases=self.short_names,
+        ))  # fmt: skip
 
     def configure(
         self, units: Any, activation: Any, recurrent_activation: Any, use_bias: bool, inits: Mapping[str, Any], dropout: Any, recurrent_dropout: Any

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from pyphoton import activations as core_activations
-from pyphoton import graph
+from pyphoton import graph, regularisers
 from pyphoton.errors import KeraFlowError, ShapeError
 from pyphoton.keras import activations
 from pyphoton.keras.data_format import FORMATS
@@ -39,7 +39,7 @@ def merged(
         given = objects_by_name(f"{owner} {argument}", common.get(argument), list(names), aliases=aliases)
         both = sorted(set(own) & set(given))
         if both:
-            raise KeraFlowError(owner, f"one of {argument}= and {both[0]}_{argument[:-1]}=", "both", "Take the dictionary, or the single one.")
+            raise KeraFlowError(owner, f"one {argument[:-1]} of {both[0]}", f"both {argument}= and its own", "Take one of them.")
         made[argument] = {**given, **own}
     return made
 
@@ -47,22 +47,13 @@ def merged(
 def penalise(regularizer: Any, y: Any) -> None:
     """Add a regularizer's value of an output, per sample of the minibatch (as Keras 3), to the training loss."""
     if regularizer is not None:
-        graph.add_loss(per_sample(resolved(regularizer)(y), y))
+        graph.add_loss(per_sample(regularisers.get(regularizer)(y), y))
 
 
 def per_sample(value: Any, y: Any) -> Any:
     """A number divided by the length of the minibatch `y`."""
     first = y[(slice(None), *[0] * (y.ndim - 1))]
     return value / (first == first).astype(y.dtype).sum()
-
-
-def resolved(regularizer: Any) -> Any:
-    """A regularizer, by name where it is a text."""
-    if not isinstance(regularizer, str):
-        return regularizer
-    from pyphoton.keras import regularizers
-
-    return regularizers.get(regularizer)
 
 
 class Standard(Stock):

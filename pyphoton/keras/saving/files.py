@@ -15,7 +15,8 @@ from pyphoton.layers.base import Layer
 from pyphoton.layers.julia import trust
 from pyphoton.network import network_of
 from pyphoton.saving.container import opened, write
-from pyphoton.saving.model import check_mode, dtype_of, met_data, read_met, understood
+from pyphoton.saving.model import built, check_mode, dtype_of, frozen_in, met_data, read_met, understood
+from pyphoton.saving.plans import plans_of
 
 KIND = "keras"
 
@@ -51,8 +52,10 @@ def save_model(model: Any, filepath: str | Path, overwrite: bool = True) -> None
     file can name.
     """
     refuse(filepath, overwrite)
-    arrays = weights.arrays_of(model, "save")
-    about = {"architecture": serialize(model), "dtype": network_of(model).dtype, "met": met_data(weights.met_by(model))}
+    arrays, network = weights.arrays_of(model, "save"), network_of(model)
+    met = built(network, "save")
+    plans = plans_of(network, met)  # before the parameters are asked: it collects them
+    about = {"architecture": serialize(model), "dtype": network.dtype, "met": met_data(met), "frozen": frozen_in(network), "plans": plans}
     write(filepath, KIND, about, arrays)
 
 

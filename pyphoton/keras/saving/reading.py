@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pyphoton.description import DEEPEST, MOST, Description
+from pyphoton.description import DEEPEST, Description, bounded
 from pyphoton.errors import FileError, PhotonError
 from pyphoton.keras.layer import Layer
 from pyphoton.keras.model import Model
@@ -28,46 +28,22 @@ def unserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
     custom_objects: classes and functions of your own by their names. Errors: FileError.
     """
     with understood("architecture"):
-        check_size(config)
+        bounded(config, _layers, "architecture", 3 * DEEPEST)
         return _Reader(custom_objects or {}).read(config)
 
 
-def check_size(config: Any) -> None:
-    """Errors: FileError for a text whose model would not end: too deep, or of too many layers, what is met again counted again."""
-    known: dict[int, int] = {}
-
-    def cost(part: Any, depth: int) -> int:
-        if depth > 3 * DEEPEST:
-            raise FileError("architecture", f"at most {3 * DEEPEST} lists and layers inside one another", "more")
-        if isinstance(part, list):
-            count = sum(cost(p, depth + 1) for p in part)
-        elif not isinstance(part, dict):
-            return 0
-        elif "same" in part:
-            count = known.get(part["same"], 0) if isinstance(part["same"], int) else 0
-        else:
-            count = _layers(part, depth, cost)
-            if isinstance(part.get("id"), int):
-                known[part["id"]] = count
-        if count > MOST:
-            raise FileError("architecture", f"at most {MOST} layers", "more")
-        return count
-
-    cost(config, 0)
-
-
-def _layers(part: dict[str, Any], depth: int, cost: Callable[[Any, int], int]) -> int:
+def _layers(part: dict[str, Any], count: Callable[[Any], int]) -> int:
     """For how many layers an object stands."""
     params = part.get("params")
     if "class_name" not in part or not isinstance(params, dict):
-        return sum(cost(part[k], depth + 1) for k in sorted(part, key=str))
+        return sum(count(part[k]) for k in sorted(part, key=str))
     path, layers = params.get("path"), params.get("layers")
     if isinstance(path, list) and isinstance(layers, list):
-        each = [cost(layer, depth + 1) for layer in layers]
+        each = [count(layer) for layer in layers]
         numbers = [call.get("layer") for call in path if isinstance(call, dict)]
-        return len(path) + sum(each) + sum(each[n] for n in numbers if isinstance(n, int) and 0 <= n < len(each)) + sum(cost(call, depth + 1) for call in path)
+        return len(path) + sum(each) + sum(each[n] for n in numbers if isinstance(n, int) and 0 <= n < len(each)) + sum(map(count, path))
     times = params.get("num_layers", 1)
-    return (max(times, 1) if isinstance(times, int) else 1) + sum(cost(params[k], depth + 1) for k in sorted(params, key=str))
+    return (max(times, 1) if isinstance(times, int) else 1) + sum(count(params[k]) for k in sorted(params, key=str))
 
 
 class _Reader:

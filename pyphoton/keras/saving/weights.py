@@ -12,7 +12,8 @@ from pyphoton.graph import root_path
 from pyphoton.network import Met, Network, network_of
 from pyphoton.parameters import collect
 from pyphoton.saving.container import Stored, opened, write
-from pyphoton.saving.model import check_shapes, met_data, read_met, restore, stand_ins, understood
+from pyphoton.saving.model import check_shapes, met_data, read_met, restore, understood
+from pyphoton.saving.plans import stand_ins
 
 KIND = "weights"
 
