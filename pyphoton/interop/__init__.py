@@ -1,4 +1,4 @@
-"""Models and weights to and from other libraries. These are the only files besides the backends that know them.
+"""Models, layers and weights to and from other libraries. These are the only files besides the backends that know them.
 
 Each name is loaded with its module, and the library that it needs, when it is first used.
 """
@@ -12,5 +12,6 @@ _NAMES = {
     "interop.lightning_data": ("from_lightning",),
     "interop.lightning_view": ("as_lightning",),
     "interop.sklearn_estimators": ("PhotonClassifier", "PhotonRegressor"),
+    "interop.torch_in_julia": ("torch_layer",),
 }
 __all__, __getattr__, __dir__ = lazily(__name__, _NAMES)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import gc
-import os
 import resource
 import threading
 import weakref
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,6 +21,7 @@ pytestmark = pytest.mark.usefixtures("julia")
 
 X = np.random.default_rng(0).standard_normal((32, 4)).astype("float32")
 Y = X[:, :2] * 2
+STATM = Path("/proc/self/statm")
 
 
 @pytest.fixture(autouse=True)
@@ -102,7 +103,8 @@ def test_a_function_may_predict_with_the_model_that_is_trained():
                 return x * 1
 
         model = pp.Sequential(pp.Dense(8, "relu"), pp.Dropout(0.5), pp.Dense(2))
-        w = pp.Workout(model, lambda p, y, ask=Asking(): ask(p - y).square().mean(), pp.SGD(0.1), seed=1)
+        asking = Asking()
+        w = pp.Workout(model, lambda p, y, asking=asking: asking(p - y).square().mean(), pp.SGD(0.1), seed=1)
         w.predict(X)
         if nested:
             holder.append(w)
@@ -251,11 +253,10 @@ def test_a_plan_lets_go_of_what_its_functions_kept():
 
 def resident():
     """Resident memory in MiB."""
-    with open("/proc/self/statm", encoding="ascii") as file:
-        return int(file.read().split()[1]) * resource.getpagesize() / 2**20
+    return int(STATM.read_text("ascii").split()[1]) * resource.getpagesize() / 2**20
 
 
-@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="this system does not say how much memory a process has")
+@pytest.mark.skipif(not STATM.exists(), reason="this system does not say how much memory a process has")
 def test_many_calls_under_pressure_leak_nothing(jl):
     """1600 steps forward and back with both collectors at work: resident memory grows by less than 10 MiB."""
     x = np.random.default_rng(0).standard_normal((512, 64)).astype("float32")
