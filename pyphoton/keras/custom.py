@@ -6,7 +6,8 @@ Either is an ordinary layer with a `forward`. Its own weights are steps of the t
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from typing import Any, ClassVar
 
 import numpy as np
@@ -144,18 +145,25 @@ class Custom(base.Layer):
         shapes = [_shapes(i) for i in inputs]
         self.check(*shapes)
         if "_built" not in vars(self):
-            vars(self)["_built"] = True
-            try:
+            with self._undone_on_error() as kept:
+                vars(self)["_built"] = True
                 self.build(*_taken(self.build, shapes))
-            except BaseException:
-                del vars(self)["_built"]
-                self._registered.clear()
-                raise
+                kept.pop_all()
         vars(self)["_embeds"] = 0
         options = {"training": None} if "training" in inspect.signature(self.call).parameters else {}
         result = self.call(*graph.spread(self.call, inputs), **options)
         self._check_output(shapes, result)
         return tuple(result) if isinstance(result, list) else _here(result)
+
+    @contextmanager
+    def _undone_on_error(self) -> Iterator[ExitStack]:
+        """Inside, what is registered is forgotten again, unless the stack is emptied; what was registered before stays."""
+        with ExitStack() as undo:
+            for found in (self._registered, vars(self).setdefault("_own_rules", {})):
+                undo.callback(found.update, dict(found))
+                undo.callback(found.clear)
+            undo.callback(vars(self).pop, "_built", None)
+            yield undo
 
     def trace(self, *inputs: Any) -> Any:
         """`forward`, or the step of its own where the layer is one."""

@@ -244,6 +244,38 @@ def test_refusals_of_parameters(pairs, said):
         Layer().set_trainable_params(*pairs)
 
 
+def test_a_build_that_fails_leaves_what_init_registered():
+    """Weights and rules of __init__ stay, those of build are forgotten, so that the next call builds again."""
+
+    class Scaled(Layer):
+        """x times a weight of __init__, plus one of build."""
+
+        def __init__(self):
+            super().__init__()
+            self.scale = self.add_weight(shape=(1,), initializer="ones", name="scale", regularizer="l2")
+            self.failing = True
+
+        def build(self, input_shape):
+            """Fails after the first weight, once."""
+            self.shift = self.add_weight(shape=(input_shape[-1],), initializer="ones", name="shift", constraint="non_neg")
+            if self.failing:
+                self.failing = False
+                raise KeyboardInterrupt
+
+        def call(self, x):
+            """The line."""
+            return x * self.scale + self.shift
+
+    layer = Scaled()
+    with pytest.raises(KeyboardInterrupt):
+        layer(X)
+    assert not layer.built
+    assert (layer.own_rules("regularizer"), layer.own_rules("constraint")) == ({"scale": "l2"}, {})
+    np.testing.assert_allclose(layer(X), X + 1)
+    assert [p.path.split(".")[-1] for p in layer.weights] == ["scale", "shift"]
+    assert layer.own_rules("constraint") == {"shift": "non_neg"}
+
+
 def test_other_refusals():
     """No call; a weight of unknown length; an output_shape that is wrong; the shape of something that no layer made."""
     x = Input((None, 4))
