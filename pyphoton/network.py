@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from importlib import import_module
+from contextlib import contextmanager
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -27,6 +25,7 @@ from pyphoton.data.forms import Batch, members, names_of
 from pyphoton.errors import ArgumentError, UnknownName, near
 from pyphoton.flux import layers as _named_in_files  # noqa: F401 (a saved model may have a Chain in it)
 from pyphoton.measured import measured
+from pyphoton.met import Met, hand_on, is_whole, met_in, met_of, remember, signature
 from pyphoton.one_sample import is_one_sample
 from pyphoton.plan import Plan, owners, plan
 from pyphoton.regularised import Limit, limited, outputs_and_added, with_added
@@ -41,21 +40,6 @@ def structure_changed() -> None:
     """A model got another layer: networks plan again."""
     global _structure
     _structure += 1
-
-
-@dataclass(frozen=True)
-class Met:
-    """What a model was first given: the shapes of one sample, which inputs are whole numbers, and whether they came as a tuple.
-
-    It tells a sample from a batch in `predict`, and is saved.
-    """
-
-    shapes: tuple[tuple[int, ...], ...]
-    whole: tuple[bool, ...]
-    as_tuple: bool
-
-
-_met: WeakKeyDictionary[Any, Met] = WeakKeyDictionary()
 
 
 class Network:
@@ -109,7 +93,7 @@ class Network:
 
     def forward_plan(self, x: tuple[Any, ...], x_tuple: bool) -> Plan:
         """The plan of the model for these inputs. Errors: ShapeError, TraceError, Unsupported."""
-        found = self._cached(("forward", x_tuple, _signature(x)), lambda: self._trace_forward(x, x_tuple))
+        found = self._cached(("forward", x_tuple, signature(x)), lambda: self._trace_forward(x, x_tuple))
         self._remember(x, x_tuple)
         return found
 
@@ -238,12 +222,10 @@ class Network:
         if not found:
             return None
         _, x_tuple, y_tuple, x, y, _ = found[-1]
-        return _met_in(x, x_tuple), _met_in(y, y_tuple)
+        return met_in(x, x_tuple), met_in(y, y_tuple)
 
     def _remember(self, x: tuple[Any, ...], x_tuple: bool) -> None:
-        shapes = tuple(tuple(map(int, a.shape[1:])) for a in x)
-        with suppress(TypeError):  # an object that cannot be referred to weakly is not remembered
-            _met.setdefault(self.model, Met(shapes, tuple(map(_is_whole, x)), x_tuple))
+        remember(self.model, met_in(signature(x), x_tuple))
 
     @property
     def met(self) -> Met | None:
@@ -291,7 +273,11 @@ class Network:
         columns = zip(*((p,) if single else p for p in parts), strict=True)
         joined = tuple(np.concatenate(c)[0] if makebatch else np.concatenate(c) for c in columns)
         found = joined[0] if single else joined
-        return found if like is None else import_module("pyphoton.interop.kinds").as_kind(found, like, x)
+        if like is None:
+            return found
+        from pyphoton.interop.kinds import as_kind
+
+        return as_kind(found, like, x)
 
     def converted(self, made: Plan, arrays: tuple[Any, ...], names: Sequence[str] = ()) -> tuple[Any, ...]:
         """Arrays as the plan's inputs want them. Errors: DataError with the array's name."""
@@ -337,38 +323,18 @@ def reset_all_with(layer: Any) -> None:
             found.reset()
 
 
-def met_of(model: Any) -> Met | None:
-    """What a model was first given, by whichever network; None before it is built."""
-    with suppress(TypeError):
-        return _met.get(model)
-    return None
-
-
 def _first(output: Any) -> Any:
     return output[0] if output.ndim else output
 
 
-def _is_whole(array: Any) -> bool:
-    return str(array.dtype).removeprefix("torch.").startswith(("int", "uint"))
-
-
 def input_kind(array: Any, dtype: str) -> str:
     """The dtype of the symbolic tensor that stands for an array: whole numbers stay whole, floats become the model's."""
-    return "int64" if _is_whole(array) else dtype
-
-
-def _signature(arrays: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple((tuple(a.shape[1:]), _is_whole(a)) for a in arrays)
+    return "int64" if is_whole(array) else dtype
 
 
 def _key(batch: Batch, loss: Any, metrics: Mapping[str, Any], word: str = "train") -> tuple[Any, ...]:
     """What a plan of loss and metrics is kept under."""
-    return (word, batch.x_tuple, batch.y_tuple, _signature(batch.x), _signature(batch.y), tuple(map(id, (loss, *metrics.values()))))
-
-
-def _met_in(signature: tuple[Any, ...], as_tuple: bool) -> Met:
-    shapes, whole = zip(*signature, strict=True)
-    return Met(tuple(tuple(map(int, s)) for s in shapes), whole, as_tuple)
+    return (word, batch.x_tuple, batch.y_tuple, signature(batch.x), signature(batch.y), tuple(map(id, (loss, *metrics.values()))))
 
 
 def _descendants(model: Any) -> dict[int, bool]:
@@ -390,8 +356,7 @@ _networks: WeakKeyDictionary[Any, Network] = WeakKeyDictionary()
 def copy(model: Any, to: Any) -> None:
     """Give a model copies of another one's numbers, and what is known of its input. Parts are copied one by one."""
     parameters.copy(model, to)
-    if model in _met:
-        _met[to] = _met[model]
+    hand_on(model, to)
 
 
 def network_of(model: Any) -> Network:

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from pyphoton import network, parameters
+from pyphoton import parameters
+from pyphoton.met import met_of, remember
 from pyphoton.saving.plans import stand_ins
 from pyphoton.saving.state import resume
 from pyphoton.workout import Workout
@@ -14,15 +15,14 @@ from pyphoton.workout import Workout
 
 def layer_state(layer: Any) -> dict[str, Any]:
     """The fields of a layer, its own parameters, and what it was built for."""
-    return {"fields": dict(vars(layer)), "numbers": parameters.packed(layer), "met": network.met_of(layer)}
+    return {"fields": dict(vars(layer)), "numbers": parameters.packed(layer), "met": met_of(layer)}
 
 
 def restore_layer(layer: Any, state: dict[str, Any]) -> None:
     """Make an empty layer what `layer_state` was taken of."""
     vars(layer).update(state["fields"])
     parameters.unpack(layer, state["numbers"])
-    if state["met"] is not None:
-        network._met[layer] = state["met"]
+    remember(layer, state["met"])
 
 
 def workout_state(workout: Workout) -> dict[str, Any]:

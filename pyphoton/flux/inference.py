@@ -7,7 +7,8 @@ from typing import Any
 
 from pyphoton.errors import ArgumentError, NotBuilt, ShapeError
 from pyphoton.graph import Graph, trace
-from pyphoton.network import input_kind, met_of
+from pyphoton.met import met_of
+from pyphoton.network import input_kind
 from pyphoton.one_sample import declared, is_one_sample
 from pyphoton.plan import owners
 from pyphoton.scopes import Call

@@ -13,7 +13,8 @@ from pyphoton.description import from_config, to_config
 from pyphoton.errors import ArgumentError, BackendMissing, FileError, NotBuilt, PhotonError, Unsupported
 from pyphoton.graph import root_path
 from pyphoton.layers.julia import trust
-from pyphoton.network import Met, Network, network_of
+from pyphoton.met import Met
+from pyphoton.network import Network, network_of
 from pyphoton.parameters import collect
 from pyphoton.saving.container import Entry, opened, write
 from pyphoton.saving.plans import plans_of, stand_ins

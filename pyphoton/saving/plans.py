@@ -14,7 +14,8 @@ import numpy as np
 
 from pyphoton.data.forms import Batch
 from pyphoton.errors import ArgumentError
-from pyphoton.network import Met, Network
+from pyphoton.met import Met
+from pyphoton.network import Network
 from pyphoton.plan import Plan
 
 

@@ -50,10 +50,11 @@ class JuliaJoint:
             self.asked = turns, [[self.module.plan(t.plan), list(t.sessions)] for t in turns]
         return self.asked[1]
 
-    def _ask(self, call: str, turns: Turns, train: bool, **arguments: Any) -> Any:
+    def _ask(self, call: str, work: Turns, train: bool, **arguments: Any) -> Any:
         """A request that runs turns."""
-        trains = train and any(self.sessions[k].trains(turn.plan) for turn in turns for k in turn.sessions)
-        return self.module.ask(call, *(turn.plan for turn in turns), differentiates=trains, sessions=self.numbers, train=train, **arguments)
+        turns = self._turns(work)
+        trains = train and any(self.sessions[k].trains(turn.plan) for turn in work for k in turn.sessions)
+        return self.module.ask(call, *(turn.plan for turn in work), differentiates=trains, sessions=self.numbers, turns=turns, train=train, **arguments)
 
     def _whole(
         self, data: Whole[Turns], train: bool, every: int, hook: Hook | None, interrupt: Any, finite: bool, rates: JointRates | None
@@ -63,7 +64,7 @@ class JuliaJoint:
         listed = None if rates is None else np.array([tuple(rates(k)) for k in range(data.count)], dtype="float64")
         listener = _Listener(_renewing(hook, rates, listed)) if hook is not None and every else None
         found = self._ask(
-            "epoch", data.plan, train, turns=self._turns(data.plan), arrays=bridge.described(held), samples=data.samples,
+            "epoch", data.plan, train, arrays=bridge.described(held), samples=data.samples,
             order=None if order is None else order.ctypes.data, batch=data.batch_size, finite=finite,
             every=every, hook=listener and listener.address, poll=POLL, interrupt=None if interrupt is None else interrupt.ctypes.data,
             rates=None if listed is None else listed.ctypes.data,
@@ -85,7 +86,7 @@ class JuliaJoint:
         for turns, arrays, count in data.batches:
             held = tuple(map(bridge.dense, arrays))
             done = self._ask(
-                "step", turns, train, turns=self._turns(turns), arrays=bridge.described(held), samples=count,
+                "step", turns, train, arrays=bridge.described(held), samples=count,
                 finite=finite, begins=not rows, rates=None if rates is None else list(rates(len(rows))),
             )  # fmt: skip
             if done["failed"] >= 0:

@@ -9,7 +9,8 @@ from typing import Any
 
 from pyphoton.errors import FileError, NotBuilt, ShapeError
 from pyphoton.graph import root_path
-from pyphoton.network import Met, Network, network_of
+from pyphoton.met import Met
+from pyphoton.network import Network, network_of
 from pyphoton.parameters import collect
 from pyphoton.saving.container import Stored, opened, write
 from pyphoton.saving.model import check_shapes, met_data, read_met, restore, understood
