@@ -15,6 +15,7 @@ from pyphoton.arguments import checked
 from pyphoton.callbacks.forms import listed
 from pyphoton.callbacks.hooks import Fit
 from pyphoton.callbacks.running import Running
+from pyphoton.clock import RATE
 from pyphoton.diagnose import non_finite
 from pyphoton.errors import ArgumentError, DataError
 from pyphoton.fitting import check_counts, check_some, run_epochs
@@ -150,7 +151,7 @@ class Trainer:
                     row.update(self._validated(validating, job))
             row.update(clocks.named(max(self.steps - first, 1)))
         finally:
-            progress.close(self.steps - first, row)
+            progress.close(self.steps - first, self._shown(row))
         if whole and not running.cut:
             self.epochs += 1
         with running.stoppable():
@@ -158,6 +159,12 @@ class Trainer:
         self.history.epochs.append({"epoch": self.epochs, "steps": self.steps, **row, "seconds": perf_counter() - begun})
         if not running.stopped:
             running.epoch(number - 1, row)
+
+    def _shown(self, row: dict[str, float]) -> dict[str, float]:
+        """What the bar shows at the end of an epoch: what is shown in it, and the rates."""
+        names = {"loss": "loss"} | {log.name: log.step_name for log in self.metrics.values() if log.prog_bar}
+        found = {name: row[name] if name in row else self.history.last(at_step, self.steps) for name, at_step in names.items()}
+        return {name: v for name, v in found.items() if v is not None} | {name: v for name, v in row.items() if name.split("_")[0] == RATE}
 
     def _train(self, runs: Runs, clocks: engine.Clocks, job: _Job, progress: Progress) -> tuple[bool, Measured]:
         """The steps of an epoch; whether it was not stopped before its end, and what was measured."""
