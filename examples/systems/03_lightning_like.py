@@ -17,16 +17,20 @@ class Digits(DataModule):
     """Images as 64 numbers, and classes: the first 1200 to train with, 300 to validate, the rest to test."""
 
     def setup(self, stage):
+        """Load them."""
         digits = load_digits()
         self.x, self.y = (digits.data / 16).astype("float32"), digits.target
 
     def train_dataloader(self):
+        """To train with."""
         return self.x[:1200], self.y[:1200]
 
     def val_dataloader(self):
+        """To validate with."""
         return self.x[1200:1500], self.y[1200:1500]
 
     def test_dataloader(self):
+        """To test with."""
         return self.x[1500:], self.y[1500:]
 
 
@@ -37,21 +41,26 @@ class Classifier(MLSystem):
         self.net = Sequential(Dense(64, relu), Dropout(0.2), Dense(10))
 
     def step(self, batch, name):
+        """The loss; the share of right answers is logged."""
         x, y = batch
         scores = self.net(x)
         self.log(name, (scores.argmax(1) == y).mean(), on_step=False, on_epoch=True, prog_bar=True)
         return CrossEntropyLoss(use_softmax=True)(scores, y)
 
     def training_step(self, batch, batch_idx):
+        """Of a minibatch to train with."""
         return self.step(batch, "accuracy")
 
     def validation_step(self, batch, batch_idx):
+        """Of one to validate with."""
         return self.step(batch, "val_accuracy")
 
     def test_step(self, batch, batch_idx):
+        """Of one to test with."""
         return self.step(batch, "test_accuracy")
 
     def configure_optimizer(self):
+        """Adam, its rate along half a cosine wave."""
         opt = Adam(5e-3)
         return {"optimizer": opt, "lr_scheduler": {"scheduler": Cosine(opt, T_max=epochs), "interval": "epoch"}}
 
