@@ -158,7 +158,7 @@ def _fill(workout: Workout, file: Stored, parts: Parts, counters: Mapping[str, i
     network.dtype = dtype_of(about)
     met = read_met(about["met"])
     batch = None if about["batch"] is None else tuple(map(read_met, about["batch"]))
-    entries = _groups(file.entries)
+    entries = groups(file.entries)
     check_shapes(network, met, entries["parameters"])
     check_state(entries["state"], {path: e.shape for path, e in entries["parameters"].items()}, workout.opt)
     if any(len(e.shape) != 1 or e.shape[0] > MOST_VALUES for e in entries["history"].values()):
@@ -166,7 +166,7 @@ def _fill(workout: Workout, file: Stored, parts: Parts, counters: Mapping[str, i
     frozen = about["frozen"]
     if not isinstance(frozen, list) or not all(isinstance(p, str) and p in entries["parameters"] for p in frozen):
         raise FileError("frozen", "paths of parameters", str(frozen)[:200])
-    arrays = _groups(file.read())
+    arrays = groups(file.read())
     values, rows = history.history_from(arrays["history"])
     restore(network, met, arrays["parameters"])
     for path, parameter in network.parameters.items():
@@ -181,7 +181,7 @@ def _fill(workout: Workout, file: Stored, parts: Parts, counters: Mapping[str, i
         resume(workout.session, arrays["state"], network.parameters, workout.opt)
 
 
-def _groups(members: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def groups(members: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Arrays by the first word of their names. Errors: FileError for another word."""
     found: dict[str, dict[str, Any]] = {"parameters": {}, "state": {}, "history": {}}
     for name, value in members.items():

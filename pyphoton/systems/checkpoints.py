@@ -16,6 +16,7 @@ from pyphoton.saving import history
 from pyphoton.saving.container import Entry, opened, write
 from pyphoton.saving.model import understood
 from pyphoton.saving.state import check_state, resume
+from pyphoton.saving.workout import groups
 from pyphoton.systems.sessions import part_of
 
 KIND = "system"
@@ -37,18 +38,17 @@ def save_trainer(trainer: Any, path: str | Path) -> Path:
     return write(path, KIND, about, arrays)
 
 
-def load_trainer(trainer: Any, path: str | Path) -> Any:
+def load_trainer(trainer: Any, path: str | Path) -> None:
     """Have a trainer go on from a file. Errors: FileError; nothing is changed then."""
     if trainer._fitting:
         raise ArgumentError("load", "no fit, validate, test or predict of the trainer running", "one")
     with opened(path, KIND) as file, understood(file.path):
-        about, groups = file.about, _groups(file.entries)
-        _check(trainer, about, groups)
-        arrays = _groups(file.read())
+        about = file.about
+        _check(trainer, about, groups(file.entries))
+        arrays = groups(file.read())
         values, rows = history.history_from(arrays["history"])
         _fill(trainer, about, arrays)
         trainer.history.restore(values, rows)
-    return trainer
 
 
 def _check(trainer: Any, about: Mapping[str, Any], entries: Mapping[str, dict[str, Entry]]) -> None:
@@ -91,16 +91,3 @@ def _fill(trainer: Any, about: Mapping[str, Any], arrays: Mapping[str, dict[str,
         state = part_of(arrays["state"], k)
         if state:
             resume(session, state, network.parameters, one.optimiser)
-
-
-def _groups(members: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Arrays by the first word of their names. Errors: FileError for another word."""
-    found: dict[str, dict[str, Any]] = {"parameters": {}, "state": {}, "history": {}}
-    for name, value in members.items():
-        word, _, rest = name.partition("/")
-        if word not in found or not rest:
-            raise FileError("arrays", "parameters, state and history", repr(name)[:80])
-        found[word][rest] = value
-    return found
-
-

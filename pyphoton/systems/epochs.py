@@ -25,8 +25,7 @@ class Runs:
 
     def __init__(self, trainer: Any, stage: str, feed: Feed, *, batch_size: int | None, shuffle: bool) -> None:
         self.trainer, self.stage = trainer, stage
-        self.done = 0
-        self.skipped = 0
+        self.skipped: list[tuple[Planned, int]] = []
         self.whole: tuple[Planned, Whole[Any]] | None = None
         now = Pass(trainer.network.seed, trainer.epochs)
         current = feed.next(now, batch_size, shuffle)
@@ -56,7 +55,7 @@ class Runs:
             if planned.parts:
                 yield planned, arrays, data.count
             else:
-                self.skipped += 1
+                self.skipped.append((planned, data.count))
 
     def runs(self) -> Iterator[Data]:
         """The pass as runs of steps of one kind."""
@@ -64,8 +63,9 @@ class Runs:
             yield Data(self.whole[0], whole=self.whole[1])
             return
         for _, group in groupby(self.items, key=lambda item: (item[0].kind, self.trainer.network.generation)):
-            first = next(group)
-            yield Data(first[0], items=_behind(first, group))
+            items = iter(group)
+            first = next(items)
+            yield Data(first[0], items=_behind(first, items))
 
 
 def _behind(first: Any, rest: Iterator[Any]) -> Iterator[Any]:
@@ -92,6 +92,14 @@ class Measured:
             if log.on_epoch:
                 self.values.setdefault(log.name, []).append(column)
                 self.samples.setdefault(log.name, []).append(report.samples)
+
+    def add_skipped(self, runs: Runs) -> None:
+        """Take what minibatches without a loss have logged: numbers that are always the same."""
+        for planned, count in runs.skipped:
+            for log in planned.constants:
+                if log.on_epoch:
+                    self.values.setdefault(log.name, []).append(np.array([log.value]))
+                    self.samples.setdefault(log.name, []).append(np.array([count]))
 
     def means(self, logs: Sequence[Log]) -> dict[str, float]:
         """Means over the samples, under the names of the epoch."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pyphoton import graph
+from pyphoton.backends.base import Turn
 from pyphoton.errors import PhotonError
 from pyphoton.network import Network, input_kind
 from pyphoton.parameters import collect
@@ -21,14 +22,6 @@ MOST_STEPS = 512
 """How many traced steps are remembered where they depend on counters."""
 
 
-@dataclass(frozen=True)
-class Part:
-    """One turn: its plan, and the optimisers that update after it."""
-
-    plan: Plan
-    sessions: tuple[int, ...]
-
-
 @dataclass(frozen=True, eq=False)
 class Planned:
     """A step for one kind of batch: its turns, how each of their outputs is kept, what is always the same, and what it returned.
@@ -36,7 +29,7 @@ class Planned:
     `used`: the counters on which it depends. `structure`: that of the batch; `result`: that of a prediction.
     """
 
-    parts: tuple[Part, ...]
+    parts: tuple[Turn, ...]
     columns: tuple[Log | None, ...]
     constants: tuple[Log, ...]
     used: frozenset[str]
@@ -78,7 +71,7 @@ class StepNetwork(Network):
         self.structure = structure
         counters = counters or {}
         signature = (stage, structure, tuple((tuple(a.shape[1:]), input_kind(a, self.dtype)) for a in arrays))
-        known: dict[Any, Any] = self._plans  # type: ignore[assignment]
+        known: dict[Any, Any] = self._plans
         used = known.get(signature, frozenset())
         found = known.get(_key(signature, used, counters))
         if found is None:
@@ -90,7 +83,7 @@ class StepNetwork(Network):
             for key in many[: max(len(many) - MOST_STEPS, 0)]:
                 del known[key]
             known[_key(signature, used, counters)] = found
-        return found  # type: ignore[no-any-return]
+        return found
 
     def _plan_of(self, step: Recorded, run: Callable[[Recorded], None], inputs: tuple[Tensor, ...], stage: str, structure: Structure) -> Planned:
         def traced(*_: Tensor) -> tuple[Tensor, ...]:
@@ -108,7 +101,7 @@ class StepNetwork(Network):
             made = self._adopt(graph.Graph(inputs, outputs, graph.reached(outputs).nodes, single=False))
             plans.append(made)
         plans = [self._shared(made) if step.used else made for made in agreed(plans)]
-        parts = tuple(Part(made, turn.sessions) for made, turn in zip(plans, step.turns, strict=True))
+        parts = tuple(Turn(made, turn.sessions) for made, turn in zip(plans, step.turns, strict=True))
         columns = tuple(c and replace(c, value=None) for c in step.columns)
         return Planned(parts, columns, tuple(step.constants), frozenset(step.used), structure, step.result)
 
@@ -120,8 +113,9 @@ class StepNetwork(Network):
             text = made.to_json()
         except PhotonError:  # a constant or first value that has no text
             return made
-        known: dict[Any, Any] = self._plans  # type: ignore[assignment]
-        return known.setdefault(("counted", "plan", text), made)  # type: ignore[no-any-return]
+        known: dict[Any, Any] = self._plans
+        found: Plan = known.setdefault(("counted", "plan", text), made)
+        return found
 
     def arrays_for(self, planned: Planned, arrays: tuple[Any, ...], names: Sequence[str]) -> tuple[Any, ...]:
         """Arrays as all turns want them. Errors: DataError with the array's place in the batch."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -211,7 +211,7 @@ def _made(tensor: Tensor) -> float:
     return -1 if tensor.node is None else tensor.node.time
 
 
-def called(method: Callable[..., Any], step: Recorded, where: str) -> Any:
+def called(method: Any, step: Recorded, where: str) -> Any:
     """A step's method on the batch, with `batch_idx` where it takes it. Errors: ArgumentError for other arguments."""
     if not callable(method):
         raise ArgumentError(where, "a method of (self, batch, batch_idx)", repr(method))
