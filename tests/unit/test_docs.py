@@ -31,6 +31,7 @@ def test_it_builds_strictly(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")  # Lightning's own, in torch's newest version
 @pytest.mark.parametrize("page", [name for name, blocks in NAMES.items() if blocks])
 def test_snippets_run(page, tmp_path, monkeypatch, capsys):
     """All blocks of a page in one namespace, as a reader would type them; they print what the page says they print.
