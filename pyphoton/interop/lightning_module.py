@@ -17,7 +17,7 @@ from pyphoton.errors import BackendMissing, NotBuilt
 from pyphoton.interop.lightning_batches import first_batch
 from pyphoton.interop.lightning_hooks import Seen, forwarding
 from pyphoton.interop.lightning_optimisers import torch_optimiser, torch_scheduler
-from pyphoton.interop.torch_native import adopt
+from pyphoton.interop.torch_holding import adopt
 from pyphoton.plan import Plan
 from pyphoton.systems.batches import rebuilt
 from pyphoton.systems.feed import arrays_of

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import nn
 
-from pyphoton.backends.torch.exchange import to_torch
 from pyphoton.backends.torch.lower import Mode
 from pyphoton.backends.torch.program import Program
 from pyphoton.converted import Converted
 from pyphoton.data.forms import names_of
 from pyphoton.errors import DataError, NotBuilt, Unsupported
+from pyphoton.interop.torch_holding import adopt
 from pyphoton.network import Network, network_of
-from pyphoton.parameters import Parameter
 from pyphoton.plan import Plan
 
 
@@ -87,21 +86,3 @@ class NativeModule(nn.Module):
             break
         made.load_state_dict(self.state_dict())
         return made.train(self.training)
-
-
-def adopt(module: nn.Module, found: Mapping[str, Parameter]) -> None:
-    """Register the parameters of a network that a module does not have yet, by their paths and over their memory."""
-    for path, parameter in found.items():
-        *names, last = path.split(".")
-        holder = module
-        for name in names:
-            if name not in holder._modules:
-                holder.add_module(name, nn.Module())
-            holder = holder._modules[name]  # type: ignore[assignment]
-        if last in holder._parameters or last in holder._buffers:
-            continue
-        tensor = to_torch(parameter.value, torch.device("cpu"))
-        if parameter.role == "state":
-            holder.register_buffer(last, tensor)
-        else:
-            holder.register_parameter(last, nn.Parameter(tensor, requires_grad=not parameter.frozen))

@@ -60,6 +60,11 @@ def _entered() -> _Functions:
     return found
 
 
+def julia_module() -> Any:
+    """The Julia module that has PyPhoton, with Flux loaded. Errors: Unsupported in another thread or process than Julia's."""
+    return _entered().runtime.julia
+
+
 def prepared(callable_: Any) -> Any:
     """What `pulled` takes: a callable that juliacall shows, its source text, or its name ("MyPkg.f"), with its leaves looked up.
 
