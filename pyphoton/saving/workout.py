@@ -19,7 +19,17 @@ from pyphoton.network import Met, Network
 from pyphoton.plan import Plan
 from pyphoton.saving import history
 from pyphoton.saving.container import Stored, opened, write
-from pyphoton.saving.model import built, check_mode, check_shapes, current, dtype_of, read_met, restore, stand_ins, understood
+from pyphoton.saving.model import (
+    built,
+    check_mode,
+    check_shapes,
+    current,
+    dtype_of,
+    read_met,
+    restore,
+    stand_ins,
+    understood,
+)
 from pyphoton.saving.parts import Parts, named, parts_of
 from pyphoton.saving.state import check_state, resume
 from pyphoton.workout import Workout
