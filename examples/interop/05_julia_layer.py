@@ -19,6 +19,7 @@ further = np.linspace(6, 18, 512, dtype="float32")[:, None]
 
 
 def wave(t):
+    """A wave on a slope."""
     return np.sin(t) + 0.3 * t
 
 
@@ -27,10 +28,12 @@ snake = {"file": Path(__file__).with_name("snake.jl"), "params": {"a": (lambda s
 
 
 def periodic():
+    """With the activation that is written in Julia."""
     return Sequential(Dense(32), Julia("snake", **snake), Dense(32), Julia("snake", **snake), Dense(1))
 
 
 def straight():
+    """With relu."""
     return Sequential(Dense(32, relu), Dense(32, relu), Dense(1))
 
 

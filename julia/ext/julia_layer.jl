@@ -162,6 +162,7 @@ A layer as a Julia function of its inputs, the parameters and the object's own a
 first two. Whatever differentiates it gets the gradients of all of them.
 """
 struct Applied
+    path::String
     code::Code
     f::Any
     inputs::Int
@@ -174,16 +175,27 @@ end
 
 Functors.functor(::Type{<:Applied}, x) = (), _ -> x
 
-(a::Applied)(args...) = applied(a, args, false)[1]
+(a::Applied)(args...) = placed(() -> applied(a, args, false)[1], a)
 
 function ChainRulesCore.rrule(a::Applied, args...)
-    y, p = applied(a, args, true)
+    y, p = placed(() -> applied(a, args, true), a)
     function applied_pullback(dy)
-        by_leaf, by_input = running(() -> Base.invokelatest(p.back, Any[slope_for(p.ys[1], ChainRulesCore.unthunk(dy))]), a.code)
+        slopes = Any[slope_for(p.ys[1], ChainRulesCore.unthunk(dy))]
+        by_leaf, by_input = placed(() -> running(() -> Base.invokelatest(p.back, slopes), a.code), a)
         found = (by_input..., by_leaf[p.numbers]...)
         return (ChainRulesCore.NoTangent(), map(g -> g === nothing ? ChainRulesCore.NoTangent() : g, found)...)
     end
     return y, applied_pullback
+end
+
+"""f(), whose errors say which layer they come from."""
+function placed(f::F, a::Applied) where {F}
+    try
+        return f()
+    catch error
+        error isa InterruptException && rethrow()
+        throw(PyPhoton.StepError(a.path, "julia", error))
+    end
 end
 
 function applied(a::Applied, args, differentiate::Bool)
@@ -199,7 +211,7 @@ end
 function call_applied(d)
     code, batch = Code(d), d["batch"]
     return PyPhoton.keep!(Applied(
-        code, value_of(code), PyPhoton.whole(d, "inputs"), length(PyPhoton.list(d, "params")), PyPhoton.list(d, "shape"),
+        PyPhoton.text(d, "place"), code, value_of(code), PyPhoton.whole(d, "inputs"), length(PyPhoton.list(d, "params")), PyPhoton.list(d, "shape"),
         batch === nothing ? 0 : PyPhoton.position(batch), d["training"]::Bool, Ref(false),
     ))
 end

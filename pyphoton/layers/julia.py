@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from dataclasses import field
+from typing import Any, ClassVar, TypeAlias
 
 from pyphoton import graph
 from pyphoton.arguments import is_integer
@@ -19,6 +20,10 @@ from pyphoton.typing import Shape, show
 
 SAMPLES = 2
 """Samples of zeros with which Julia is asked for the shape of an output."""
+
+Sizes: TypeAlias = tuple[tuple[int, ...], ...]
+Facts: TypeAlias = tuple[Sizes, Shape]
+"""For inputs of some shapes: the shapes of the parameters, and of the output."""
 
 _ANONYMOUS = re.compile(r"\s*(\w+|\([^()]*\))\s*->")
 """The source of a function: it has no arrays of its own."""
@@ -52,6 +57,13 @@ class Julia(Layer):
     source: str
     file: str | None = None
     name: str | None = None
+    code: Code = field(init=False)
+    owned: tuple[Own, ...] = field(init=False)
+    explicit: bool = field(init=False)
+    said: Any = field(init=False)
+    arrays: tuple[Leaf, ...] | None = field(init=False)
+    known: dict[tuple[Shape, ...], Facts] = field(init=False)
+    drawn: _Drawn = field(init=False)
 
     def __init__(self, source: str, *, params: Any = None, infer: Any = None, file: Any = None, name: str | None = None) -> None:
         code = read(source, file)
@@ -72,11 +84,11 @@ class Julia(Layer):
         texts = given["source"], given["file"] or "", given["text"] or ""
         if args or len(given) != 8 or not all(isinstance(t, str) for t in texts) or (given["file"] is None) != (given["text"] is None):
             raise FileError("Julia", "source, file, text, params, arrays and shapes", str(sorted(given))[:200])
-        made: Julia = object.__new__(cls)
+        made = object.__new__(cls)
         made._describe(Code(given["source"], given["file"], given["text"]), found(given["params"]), given["infer"] and _checked_shape(given["infer"]), given["name"])
         made.set(arrays=leaves(given["arrays"]))
         for into, sizes, output in listed(given["known"], 3):
-            made.known[tuple(map(_checked_shape, into))] = tuple(map(_checked_shape, sizes)), _checked_shape(output)
+            made.known[tuple(map(_checked_shape, into))] = tuple(map(_checked_size, sizes)), _checked_shape(output)
         return made
 
     def arguments(self) -> dict[str, Any]:
@@ -135,13 +147,12 @@ class Julia(Layer):
             own = Own(own.name, size, own.init, own.role, own.fans)
         return own.param(*inputs)
 
-    def _facts(self, inputs: tuple[Shape, ...], dtype: str = "float32") -> tuple[tuple[tuple[int, ...], ...], Shape]:
+    def _facts(self, inputs: tuple[Shape, ...], dtype: str = "float32") -> Facts:
         """Shapes of the parameters, and of the output."""
         if inputs not in self.known:
             sizes = tuple(o.param(*inputs).shape for o in self.owned)
             self.known[inputs] = sizes, self._said(inputs) if self.said is not None else self._asked(inputs, sizes, dtype)
-        facts: tuple[tuple[tuple[int, ...], ...], Shape] = self.known[inputs]
-        return facts
+        return self.known[inputs]
 
     def _said(self, inputs: tuple[Shape, ...]) -> Shape:
         """What `infer=` says. Errors: ArgumentError."""
@@ -152,12 +163,12 @@ class Julia(Layer):
             raise ArgumentError(where("Julia infer="), "a shape that begins with None, the batch", repr(answer))
         return (batch, *(None if n is None else int(n) for n in answer[1:]))
 
-    def _asked(self, inputs: tuple[Shape, ...], sizes: tuple[tuple[int, ...], ...], dtype: str) -> Shape:
+    def _asked(self, inputs: tuple[Shape, ...], sizes: Sizes, dtype: str) -> Shape:
         """What Julia makes of zeros. Errors: ShapeError, BackendMissing, JuliaError."""
         if any(n is None for s in inputs for n in s[1:]) or not all(inputs):
             raise ShapeError(where(repr(self)), "known lengths of all axes but the batch, or infer=", ", ".join(map(show, inputs)))
         zeros = [tuple(SAMPLES if n is None else n for n in s) for s in inputs]
-        answer = self._julia().output(self.code, zeros, sizes, dtype, where(repr(self)))
+        answer: tuple[int, ...] = self._julia().output(self.code, zeros, sizes, dtype, where(repr(self)))
         if all(s[0] is not None for s in inputs):
             return answer
         if answer[:1] != (SAMPLES,):
@@ -169,7 +180,7 @@ class Julia(Layer):
         """The arrays of the Julia object, which Julia is asked for once."""
         if self.arrays is None:
             self.set(arrays=leaves(self._julia().arrays(self.code, where(repr(self)))))
-        return self.arrays  # type: ignore[no-any-return]
+        return self.arrays or ()
 
     def _julia(self) -> Any:
         """Who asks Julia. Errors: FileError for code that is not trusted; BackendMissing with both ways out."""
@@ -187,7 +198,8 @@ class _Drawn:
     """The seed with which the layer's own object was made: all its arrays come from one object."""
 
     def __init__(self, code: Code) -> None:
-        self.code, self.seed = code, None
+        self.code = code
+        self.seed: int | None = None
 
     def values(self, random: Any) -> Any:
         """The object's arrays in Julia's order."""
@@ -217,11 +229,19 @@ def _checked_shape(value: Any) -> Shape:
     return tuple(value)
 
 
+def _checked_size(value: Any) -> tuple[int, ...]:
+    """A shape of a file whose lengths are all known. Errors: FileError."""
+    found = _checked_shape(value)
+    if None in found:
+        raise FileError("Julia", "known lengths", repr(value)[:200])
+    return tuple(n for n in found if n is not None)
+
+
 def trust(model: Any) -> None:
     """The Julia code of all layers of a model may run in this process."""
     from pyphoton.scopes import children
 
-    todo, seen = [model], set()
+    todo, seen = [model], set[int]()
     while todo:
         layer = todo.pop()
         if id(layer) in seen or layer is None:

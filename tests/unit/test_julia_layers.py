@@ -86,7 +86,7 @@ def test_shapes_that_are_said():
 @pytest.mark.parametrize("infer", [(3,), lambda x: 3, lambda x: (None, "3"), lambda x: None, (None, -1), ()])
 def test_shapes_that_are_none(infer):
     """An answer that does not begin with the batch, or is no shape, is refused by name."""
-    with pytest.raises(ArgumentError, match="infer=.*expected a shape that begins with None, the batch"):
+    with pytest.raises(ArgumentError, match=r"infer=.*expected a shape that begins with None, the batch"):
         trace(Julia("f", params={}, infer=infer), Tensor((None, 4)))
 
 
@@ -109,7 +109,7 @@ def test_arguments_that_are_refused(source, options, text):
 def test_a_file_that_is_no_text(tmp_path):
     """Bytes that are no UTF-8 are refused with the file's name."""
     (tmp_path / "gate.jl").write_bytes(b"f(x) = '\xff'")
-    with pytest.raises(ArgumentError, match="UTF-8.*gate.jl"):
+    with pytest.raises(ArgumentError, match=r"UTF-8.*gate\.jl"):
         Julia("f", file=tmp_path / "gate.jl")
 
 
@@ -233,7 +233,7 @@ def test_a_workout_is_saved_with_its_plans(tmp_path):
         pp.predict(back, np.ones((2, 4), "float32"))
     pp.load_workout(path, safe_mode=False)
     assert Code(GATE).trusted
-    with pytest.raises(ArgumentError, match="safe_mode=.*True or False"):
+    with pytest.raises(ArgumentError, match=r"safe_mode=.*True or False"):
         pp.load(pp.save(back.model, tmp_path / "m.pp"), safe_mode=None)
 
 

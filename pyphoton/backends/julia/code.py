@@ -56,17 +56,21 @@ def output(code: Code, inputs: Sequence[Any], params: Sequence[Any], dtype: str,
     try:
         return tuple(_ask(where, "julia_output", code, inputs=inputs, params=params, dtype=dtype))
     except JuliaError as error:
-        if error.julia_type.endswith("DimensionMismatch"):
+        if _is_about_sizes(error):
             shown = " and ".join(str(tuple(s)) for s in inputs)
             raise ShapeError(where, "inputs that its code takes", f"zeros {shown} ({error.message})") from error
         raise
+
+
+def _is_about_sizes(error: BaseException | None) -> bool:
+    return isinstance(error, JuliaError) and (error.julia_type.endswith("DimensionMismatch") or _is_about_sizes(error.__cause__))
 
 
 def applied(step: Step, training: bool) -> Any:
     """A step as a Julia function of its inputs, parameters and own arrays, as juliacall shows it. Errors: JuliaError."""
     runtime = with_code()
     where = f"{step.path} Julia".strip()
-    number = _ask(where, "julia_applied", Code.of(step.attrs), params=step.attrs["params"], batch=step.attrs["batch"], inputs=len(step.inputs), shape=step.shapes[0], training=training)
+    number = _ask(where, "julia_applied", Code.of(step.attrs), params=step.attrs["params"], batch=step.attrs["batch"], inputs=len(step.inputs), place=step.path, shape=step.shapes[0], training=training)
     found = runtime.julia.PyPhoton.OPEN[number]
     runtime.ask("close", number=number)
     return found

@@ -28,7 +28,8 @@ class JuliaError(PhotonError, RuntimeError):
 
     def __init__(self, julia_type: str, message: str, frames: tuple[Frame, ...] = (), path: str = "") -> None:
         self.julia_type, self.message, self.frames, self.path = julia_type, message, frames, path
-        super().__init__(f"Julia{f', layer {path}' if path else ''}", hint=message if message.startswith(julia_type.split(".")[-1]) else f"{julia_type}: {message}")
+        plain = message.startswith(julia_type.split(".")[-1]) or julia_type.endswith(".CodeError")  # which begins with file and line
+        super().__init__(f"Julia{f', layer {path}' if path else ''}", hint=message if plain else f"{julia_type}: {message}")
 
     @property
     def julia_traceback(self) -> str:
