@@ -93,10 +93,11 @@ class Problem:
         (output,) = self.reference(self.plan, self.arrays, training=True)
         target = self.random.normal(size=output.shape).astype(self.dtype)
 
-        def loss(x: Any, y: Any) -> Any:
-            return apply("mean", apply("square", call(self.model, x) - y))
+        def loss(*tensors: Any) -> Any:
+            *x, y = tensors
+            return apply("mean", apply("square", call(self.model, *x) - y))
 
-        return self._plan(loss, [self.case.inputs[0].shape, target.shape]), (*self.arrays, target)
+        return self._plan(loss, [*(n.shape for n in self.case.inputs), target.shape]), (*self.arrays, target)
 
 
 def numeric_gradient(problem: Problem, made: Plan, arrays: Arrays, parameters: Parameters, names: Sequence[str]) -> Parameters:

@@ -7,7 +7,6 @@ from typing import Any
 
 from pyphoton.errors import KeraFlowError
 from pyphoton.keras import nodes
-from pyphoton.keras.states import is_stateful
 from pyphoton.layers import base
 from pyphoton.parameters import Parameter, view
 from pyphoton.tensor import Tensor
@@ -115,7 +114,7 @@ class Nodal(base.Layer, own_call=True):
         from pyphoton.network import network_of
 
         arrays, many = members(inputs[0] if len(inputs) == 1 else inputs, "inputs")
-        return network_of(self).run(arrays, many, training=training, carried=is_stateful(self))
+        return network_of(self).run(arrays, many, training=training, carried=True)
 
 
 def _argument(layer: Any, given: Any) -> Any:
