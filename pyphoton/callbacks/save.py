@@ -24,8 +24,10 @@ def _check(who: str, filename: Any, save: Any) -> None:
 
 
 def _saved(workout: Any, filename: str | Path | None, save: Save | None) -> Any:
-    write = import_module("pyphoton.saving").save_workout if save is None else save
-    return write(workout, filename)
+    if save is not None:
+        return save(workout, filename)
+    own = getattr(workout, "save", None)  # the trainer of a system writes its file itself
+    return own(filename) if own is not None else import_module("pyphoton.saving").save_workout(workout, filename)
 
 
 @callback

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pyphoton import graph
+from pyphoton.backends.base import Turn
 from pyphoton.errors import PhotonError
 from pyphoton.network import Network, input_kind
 from pyphoton.parameters import collect
@@ -21,14 +22,6 @@ MOST_STEPS = 512
 """How many traced steps are remembered where they depend on counters."""
 
 
-@dataclass(frozen=True)
-class Part:
-    """One turn: its plan, and the optimisers that update after it."""
-
-    plan: Plan
-    sessions: tuple[int, ...]
-
-
 @dataclass(frozen=True, eq=False)
 class Planned:
     """A step for one kind of batch: its turns, how each of their outputs is kept, what is always the same, and what it returned.
@@ -36,7 +29,7 @@ class Planned:
     `used`: the counters on which it depends. `structure`: that of the batch; `result`: that of a prediction.
     """
 
-    parts: tuple[Part, ...]
+    parts: tuple[Turn, ...]
     columns: tuple[Log | None, ...]
     constants: tuple[Log, ...]
     used: frozenset[str]
@@ -108,7 +101,7 @@ class StepNetwork(Network):
             made = self._adopt(graph.Graph(inputs, outputs, graph.reached(outputs).nodes, single=False))
             plans.append(made)
         plans = [self._shared(made) if step.used else made for made in agreed(plans)]
-        parts = tuple(Part(made, turn.sessions) for made, turn in zip(plans, step.turns, strict=True))
+        parts = tuple(Turn(made, turn.sessions) for made, turn in zip(plans, step.turns, strict=True))
         columns = tuple(c and replace(c, value=None) for c in step.columns)
         return Planned(parts, columns, tuple(step.constants), frozenset(step.used), structure, step.result)
 

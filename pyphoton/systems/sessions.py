@@ -37,6 +37,7 @@ class Sessions:
             self.module.session(opt, f, {path: plan for path, plan in dict(limits).items() if path not in f})
             for opt, f in zip(opts, frozen, strict=True)
         ]  # fmt: skip
+        self.joint = self.module.joint(self.all)
 
     def epoch(self, data: Data, *, rates: Callable[[int], tuple[float, ...]] | None, every: int, hook: Hook | None, interrupt: Any, finite: bool) -> Report:
         """One pass that trains; `rates` gives a learning rate for each optimiser."""
@@ -46,8 +47,7 @@ class Sessions:
             return self.all[one].epoch(
                 batches(data, lambda p: p.parts[0].plan), train=True, every=every, hook=hook, interrupt=interrupt, finite=finite, rates=single,
             )  # fmt: skip
-        joint = self.module.joint(self.all)
-        return joint.epoch(batches(data, turns), every=every, hook=hook, interrupt=interrupt, finite=finite, rates=rates)
+        return self.joint.epoch(batches(data, lambda p: p.parts), every=every, hook=hook, interrupt=interrupt, finite=finite, rates=rates)
 
     def measure(self, data: Data, interrupt: Any) -> Report:
         """One pass that changes nothing."""
@@ -84,13 +84,6 @@ def batches(data: Data, plan_of: Callable[[Planned], Any]) -> Whole[Any] | Strea
         return Whole(plan_of(data.planned), data.whole.arrays, data.whole.samples, data.whole.order, data.whole.batch_size)
     items = data.items or iter(())
     return Stream(((plan_of(planned), arrays, count) for planned, arrays, count in items), data.count)
-
-
-def turns(planned: Planned) -> Any:
-    """The parts as the engine's turns."""
-    from pyphoton.backends.base import Turn
-
-    return tuple(Turn(part.plan, part.sessions) for part in planned.parts)
 
 
 @dataclass(frozen=True)

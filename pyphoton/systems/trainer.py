@@ -9,31 +9,27 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import numpy as np
-
 from pyphoton.arguments import checked
 from pyphoton.callbacks.forms import listed
 from pyphoton.callbacks.hooks import Fit
 from pyphoton.callbacks.running import Running
+from pyphoton.clock import RATE
 from pyphoton.diagnose import non_finite
 from pyphoton.errors import ArgumentError, DataError
-from pyphoton.fitting import check_counts, check_some, run_epochs
+from pyphoton.fitting import check_counts, run_epochs
 from pyphoton.interrupt import Interrupt
 from pyphoton.progress import Progress
 from pyphoton.record import History
 from pyphoton.systems import sessions as engine
-from pyphoton.systems.batches import rebuilt
 from pyphoton.systems.data_module import Source
 from pyphoton.systems.epochs import Measured, Runs, columns_of, named
 from pyphoton.systems.feed import Arrays, Feed
 from pyphoton.systems.hooks import SystemHooks
+from pyphoton.systems.measuring import NOTHING, WORDS, measured, predicted
 from pyphoton.systems.optimizers import Configured, configured
 from pyphoton.systems.planning import Planned, StepNetwork
 from pyphoton.systems.recording import Log
 from pyphoton.systems.steps import Recorded, called
-
-WORDS = {"validate": ("validation", "val_loss"), "test": ("test", "test_loss")}
-"""For each stage that measures: the word in the names of its step and hooks, and what the returned loss is called."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +82,21 @@ class Trainer:
     def optimizers(self) -> tuple[Any, ...]:
         """The optimisers, each over the parameters of its models, with their schedules."""
         return tuple(one.optimiser for one in self.configured)
+
+    @property
+    def callback_metrics(self) -> dict[str, float]:
+        """What the last epoch gave, by name: Lightning's name for the last row of the history."""
+        return dict(self.history.epochs[-1]) if self.history.epochs else {}
+
+    @property
+    def current_epoch(self) -> int:
+        """The epochs done: Lightning's name."""
+        return self.epochs
+
+    @property
+    def global_step(self) -> int:
+        """The minibatches trained with: Lightning's name. A minibatch counts once, however many optimisers step."""
+        return self.steps
 
     # ---- training ----------------------------------------------------------------------------------------------------
 
@@ -143,28 +154,33 @@ class Trainer:
         runs = Runs(self, "fit", training, batch_size=job.batch_size, shuffle=job.shuffle)
         progress, first = Progress(job.show, number, job.epochs, runs.count), self.steps
         try:
-            whole, measured = self._train(runs, clocks, job, progress)
-            row.update(measured.means(list(self.metrics.values())))
+            whole, means = self._train(runs, clocks, job, progress)
+            row.update(means.means(list(self.metrics.values())))
             if validating is not None and not job.interrupt and not running.stopped:
                 with running.stoppable():
                     row.update(self._validated(validating, job))
             row.update(clocks.named(max(self.steps - first, 1)))
         finally:
-            progress.close(self.steps - first, row)
-        if whole and not running.cut:
-            self.epochs += 1
+            progress.close(self.steps - first, self._shown(row))
         with running.stoppable():
-            job.hooks.call("on_train_epoch_end")
+            job.hooks.call("on_train_epoch_end")  # current_epoch is still the number of this epoch, as in Lightning
+        self.epochs += whole and not running.cut
         self.history.epochs.append({"epoch": self.epochs, "steps": self.steps, **row, "seconds": perf_counter() - begun})
         if not running.stopped:
             running.epoch(number - 1, row)
 
+    def _shown(self, row: dict[str, float]) -> dict[str, float]:
+        """What the bar shows at the end of an epoch: what is shown in it, and the rates."""
+        names = {"loss": "loss"} | {log.name: log.step_name for log in self.metrics.values() if log.prog_bar}
+        found = {name: row[name] if name in row else self.history.last(at_step, self.steps) for name, at_step in names.items()}
+        return {name: v for name, v in found.items() if v is not None} | {name: v for name, v in row.items() if name.split("_")[0] == RATE}
+
     def _train(self, runs: Runs, clocks: engine.Clocks, job: _Job, progress: Progress) -> tuple[bool, Measured]:
         """The steps of an epoch; whether it was not stopped before its end, and what was measured."""
-        running, measured, first = job.running, Measured(), self.steps
+        running, seen, first = job.running, Measured(), self.steps
         stream = self._watched(runs, running)
         if running.first():
-            return False, measured
+            return False, seen
         every = 1 if running.steps else progress.every(runs.count)
         for data in stream:
             begun = self.steps
@@ -185,17 +201,17 @@ class Trainer:
             )  # fmt: skip
             self.steps = begun
             self._record(data.planned, report.values)
-            measured.add(data.planned, report)
+            seen.add(data.planned, report)
             if report.failed is not None:
                 raise non_finite(self, *report.failed)
             if (report.stopped or job.interrupt or running.stopped) and self.steps - first != runs.count:
                 clocks.record(self.history, first, self.steps - first)
-                return False, measured
+                return False, seen
         if self.steps == first and not runs.skipped:
-            raise DataError("data", "at least one minibatch", "none", "An iterator that is used up gives nothing; pass a list or a function.")
+            raise DataError("data", "at least one minibatch", "none", NOTHING)
         clocks.record(self.history, first, self.steps - first)
-        measured.add_skipped(runs)
-        return True, measured
+        seen.add_skipped(runs)
+        return True, seen
 
     def _watched(self, runs: Runs, running: Running) -> Iterator[engine.Data]:
         """The runs of an epoch, of which the callbacks are told; the first minibatch is read, which makes the parameters."""
@@ -229,56 +245,22 @@ class Trainer:
         check_counts(1, batch_size, "raise")
         hooks = SystemHooks(self)
         if data is not None:
-            return self._measured(stage, Feed(data, stage), batch_size, hooks, None)
+            return measured(self, stage, Feed(data, stage), batch_size, hooks, None)
         with self._stage(stage) as feed:
-            return self._measured(stage, feed, batch_size, hooks, None)
+            return measured(self, stage, feed, batch_size, hooks, None)
 
     def _validated(self, feed: Feed, job: _Job) -> dict[str, float]:
-        found = self._measured("validate", feed, job.batch_size, job.hooks, job.interrupt)
+        found = measured(self, "validate", feed, job.batch_size, job.hooks, job.interrupt)
         self.history.record(self.steps, found)
-        return found
-
-    def _measured(self, stage: str, feed: Feed, batch_size: int | None, hooks: SystemHooks, interrupt: Interrupt | None) -> dict[str, float]:
-        word, measured, row = WORDS[stage][0], Measured(), hooks.row
-        hooks.row = found = {}
-        hooks.call(f"on_{word}_epoch_start")
-        runs = Runs(self, stage, feed, batch_size=batch_size, shuffle=False)
-        logs: dict[str, Log] = {}
-        for data in runs.runs():
-            report = self.session.measure(data, None if interrupt is None else interrupt.flag)
-            if report.stopped:
-                return {}
-            check_some(report)
-            measured.add(data.planned, report)
-            logs |= {log.name: log for log in data.planned.logs}
-        if not logs and not runs.skipped:
-            raise DataError(stage, "at least one minibatch", "none", "An iterator that is used up gives nothing; pass a list or a function.")
-        measured.add_skipped(runs)
-        found.update(measured.means(list(logs.values())))
-        hooks.call(f"on_{word}_epoch_end")
-        hooks.row = row
         return found
 
     def predict(self, data: Any = None, *, batch_size: int | None = 256) -> Any:
         """What predict_step gives for the data of the stage "predict", or for `data`: arrays with a row for each sample, in its structure."""
         check_counts(1, batch_size, "raise")
         if data is not None:
-            return self._predicted(Feed(data, "predict"), batch_size)
+            return predicted(self, Feed(data, "predict"), batch_size)
         with self._stage("predict") as feed:
-            return self._predicted(feed, batch_size)
-
-    def _predicted(self, feed: Feed, batch_size: int | None) -> Any:
-        runs = Runs(self, "predict", feed, batch_size=batch_size, shuffle=False)
-        rows: list[tuple[Any, ...]] = []
-        result: Any = None
-        for data in runs.runs():
-            items = [(data.planned, arrays, n) for arrays, n in _cut(data.whole)] if data.whole is not None else data.items or ()
-            for planned, arrays, _ in items:
-                rows.append(self.network.module.run(planned.parts[0].plan, arrays))
-                result = planned.result
-        if not rows:
-            raise DataError("predict", "at least one minibatch", "none")
-        return rebuilt(result, [np.concatenate(column) if np.ndim(column[0]) else np.array(column) for column in zip(*rows, strict=True)])
+            return predicted(self, feed, batch_size)
 
     # ---- plans and sessions ------------------------------------------------------------------------------------------
 
@@ -319,14 +301,14 @@ class Trainer:
 
     # ---- files -------------------------------------------------------------------------------------------------------
 
-    def save(self, path: str | Path) -> Path:
+    def save(self, path: str | Path | None = None) -> Path:
         """Write everything that training goes on from: parameters, optimisers, counters, history, random numbers. Returns the path.
 
-        `load` on the trainer of an equal system goes on from there. The former file stays until the new one is whole. Errors: FileError.
+        path: by default `system_<steps>.pp`. `load` on the trainer of an equal system goes on from there. The former file stays until the new one is whole. Errors: FileError.
         """
         from pyphoton.systems.checkpoints import save_trainer
 
-        return save_trainer(self, path)
+        return save_trainer(self, f"system_{self.steps}.pp" if path is None else path)
 
     def load(self, path: str | Path) -> Trainer:
         """Go on from a file that `save` wrote for an equal system. Returns the trainer. Errors: FileError; nothing is changed then."""
@@ -339,9 +321,3 @@ class Trainer:
 def _again(first: engine.Data, rest: Iterator[engine.Data]) -> Iterator[engine.Data]:
     yield first
     yield from rest
-
-
-def _cut(whole: Any) -> Iterator[tuple[tuple[Any, ...], int]]:
-    for begin in range(0, whole.samples, whole.batch_size):
-        part = tuple(a[begin : begin + whole.batch_size] for a in whole.arrays)
-        yield part, len(part[0])

@@ -210,8 +210,11 @@ def test_detach_hands_on_the_numbers_and_no_gradient():
     np.testing.assert_array_equal(detach(X), X)
 
 
+SAME = Dense(1)
+
+
 @pytest.mark.parametrize(("models", "text"), [
-    ([Dense], "Write Dense"), ([3], "a layer"), ({"a b": Dense(1)}, "names like those of variables"), (Dense(1), None), ([None], "None"), ({"a": None}, r"models\['a'\]"),
+    ([Dense], "Write Dense"), ([SAME, SAME], "each model once"), ([3], "a layer"), ({"a b": Dense(1)}, "names like those of variables"), (Dense(1), None), ([None], "None"), ({"a": None}, r"models\['a'\]"),
 ])  # fmt: skip
 def test_models_that_are_none_are_refused(models, text):
     """The error says which one; a single model is a list of one."""

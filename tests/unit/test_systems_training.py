@@ -10,13 +10,17 @@ from pyphoton import (
     MSE,
     SGD,
     Adam,
+    AutoSave,
     CosineDecay,
     Dense,
     EarlyStop,
+    EpochSave,
+    FileMeter,
     NonFiniteLoss,
     PhotonError,
     Sequential,
     StepDecay,
+    freeze_,
     get_backend,
     stop,
 )
@@ -32,6 +36,7 @@ from pyphoton.systems import (
     Optimizer,
     ReduceLROnPlateau,
     StepLR,
+    configure_optimizer,
     configure_optimizers,
     loss,
     setup,
@@ -123,6 +128,30 @@ def test_several_optimisers_update_at_once():
     np.testing.assert_allclose(kernels(system)[0], a - 0.1 * slope(a, X, Y), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(kernels(system)[1], b - 0.3 * slope(b, X, Y), rtol=1e-5, atol=1e-6)
     assert set(trainer.history.epochs[0]) >= {"lr_line", "lr_line_2", "loss"}
+
+
+def test_a_shared_layer_is_trained_by_the_optimisers_of_both_models():
+    """Each takes the gradient of the same loss at the same parameters: the steps add up."""
+    shared = Dense(1, use_bias=False)
+
+    class Uses(MLModel):
+        def __init__(self):
+            self.dense = shared
+
+        def forward(self, x):
+            return self.dense(x)
+
+        def loss(self, batch):
+            return MSE()(self(batch[0]), batch[1])
+
+    class Shares(MLSystem):
+        def configure_optimizer(self):
+            return [SGD(0.1), SGD(0.02)]
+
+    trainer = setup(Shares([Uses(), Uses()]), (X, Y))
+    w = shared.parameters.kernel.value.copy()
+    trainer.fit(1, batch_size=None)
+    np.testing.assert_allclose(shared.parameters.kernel.value, w - (0.1 + 0.02) * 2 * slope(w, X, Y), rtol=1e-5, atol=1e-6)
 
 
 FORMS = {
@@ -250,6 +279,23 @@ def test_configure_optimizer_is_required():
     with pytest.raises(PhotonError, match="Without"):
         Without([Line()]).configure_optimizer()
     assert setup(Plural([Line()]), (X, Y)).optimizers[0].lr == 0.1
+
+
+def test_the_method_may_stand_outside_of_the_class():
+    """configure_optimizer is a generic function: what is registered for a type counts in setup, too."""
+
+    class Registered(MLSystem):
+        pass
+
+    @configure_optimizer.register(Registered)
+    def optimisers_of(system):
+        return SGD(0.3)
+
+    system = Registered([Line()])
+    assert configure_optimizer(system).lr == 0.3
+    assert setup(system, (X, Y)).optimizers[0].lr == 0.3
+    with pytest.raises(PhotonError, match="an MLSystem first"):
+        configure_optimizer(3)
 
 
 # ---- steps ---------------------------------------------------------------------------------------------------------------
@@ -429,7 +475,8 @@ def test_hooks_come_in_order_and_may_log():
 
     trainer = setup(Hooked(), (X, Y), (X[:5], Y[:5])).fit(1, batch_size=11)
     assert said == ["fit", "epoch 0", "batch 0 11 ['loss']", "batch 1 11 ['loss']", "validated", "end", "over"]
-    assert trainer.history.epochs[0]["mark"] == 7.0
+    assert trainer.history.epochs[0]["mark"] == trainer.callback_metrics["mark"] == 7.0
+    assert (trainer.current_epoch, trainer.global_step) == (1, 2)
 
 
 def test_hooks_that_nobody_calls_are_refused():
@@ -448,7 +495,7 @@ def test_callbacks_and_should_stop_end_training():
 
     class Stops(Lines):
         def on_train_epoch_end(self):
-            if self.current_epoch == 2:
+            if self.current_epoch == 1:
                 self.trainer.should_stop = True
 
     trainer = setup(Stops(), (X, Y)).fit(9)
@@ -457,6 +504,64 @@ def test_callbacks_and_should_stop_end_training():
     assert trainer.epochs == 3
     trainer = setup(Lines(), (X, Y)).fit(5, callbacks=[lambda w, phase: stop(w, "enough") if phase == "valid" else None])
     assert (trainer.epochs, trainer.stopped) == (1, "enough")
+
+
+def test_callbacks_of_all_forms_and_savers(tmp_path, monkeypatch):
+    """Keras's and Lightning's methods, a meter, and files: a trainer writes itself, and a new one goes on from the file."""
+    monkeypatch.chdir(tmp_path)
+    said = []
+
+    class Keras:
+        def on_epoch_end(self, epoch, logs):
+            said.append((epoch, sorted(logs)))
+
+    class Lightning:
+        def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):
+            said.append((type(module).__name__, trainer.steps, len(batch[1])))
+
+    trainer = setup(Lines(), (X, Y), (X[:5], Y[:5]), callbacks=[Keras(), Lightning()])
+    trainer.fit(2, batch_size=None, callbacks=[EpochSave("last.pp"), AutoSave("val_loss"), FileMeter("log.csv")])
+    names = ["loss", "lr", "val_loss"]
+    assert said == [("Lines", 1, 22), (0, names), ("Lines", 2, 22), (1, names)]
+    assert {"last.pp", "log.csv"} < {p.name for p in tmp_path.iterdir()}
+    again = setup(Lines(), (X, Y)).load("last.pp")
+    np.testing.assert_array_equal(kernels(again.system), kernels(trainer.system))
+    assert again.history.epochs[-1]["val_loss"] == trainer.history.epochs[-1]["val_loss"]
+    with pytest.raises(PhotonError, match="val_los"):
+        trainer.fit(1, callbacks=EarlyStop("val_los"))
+
+
+def test_penalties_count_in_training_only():
+    """A layer of the Keras face with L2 0.01: the training loss is larger than the measured one by 0.01 times the squares."""
+    from pyphoton import keras
+
+    class Penalised(MLSystem):
+        def __init__(self):
+            self.net = keras.Dense(1, kernel_regularizer="l2")
+
+        def loss(self, batch):
+            return MSE()(self.net(batch[0]), batch[1])
+
+        def configure_optimizer(self):
+            return SGD(0.0)
+
+    system = Penalised()
+    trainer = setup(system, (X, Y)).fit(1, batch_size=None)
+    expected = 0.01 * np.sum(system.net.parameters.kernel.value ** 2)
+    np.testing.assert_allclose(trainer.history("loss")[1] - loss(system, (X, Y)), [expected], rtol=1e-3)
+    np.testing.assert_allclose(trainer.validate((X, Y))["val_loss"], loss(system, (X, Y)), rtol=1e-6)
+
+
+def test_a_frozen_model_stays():
+    """freeze_ on a model of the system: bit-equal, while the other one learns."""
+    system = Lines(2)
+    trainer = setup(system, (X, Y))
+    before = kernels(system)
+    freeze_(system.models[0])
+    trainer.fit(2)
+    after = kernels(system)
+    np.testing.assert_array_equal(before[0], after[0])
+    assert (before[1] != after[1]).all()
 
 
 def test_an_epoch_that_fails_is_undone():

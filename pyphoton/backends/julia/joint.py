@@ -27,7 +27,7 @@ class JuliaJoint:
     def __init__(self, module: JuliaModule, sessions: Sequence[JuliaSession]) -> None:
         self.module, self.runtime, self.sessions = module, module.runtime, tuple(sessions)
         self.numbers = [s.number for s in self.sessions]
-        self.asked: tuple[Turns, list[Any]] = ((), [])
+        self.asked: tuple[Turns | None, list[Any]] = (None, [])
 
     def epoch(
         self, data: JointBatches, *, every: int = 0, hook: Hook | None = None,
