@@ -183,7 +183,10 @@ class SystemModule(LightningModule):  # type: ignore[misc]
         )  # fmt: skip
 
     def _arrays(self, planned: Planned, data: Any) -> tuple[torch.Tensor, ...]:
-        return tuple(to_torch(a, self.device) for a in self._network.arrays_for(planned, data.arrays, data.names))
+        """The batch on the module's device; floats as the parameters are, which Lightning may have made float64."""
+        found = tuple(to_torch(a, self.device) for a in self._network.arrays_for(planned, data.arrays, data.names))
+        kind = next((p.dtype for p in self.parameters() if p.is_floating_point()), None)
+        return found if kind is None else tuple(t.to(kind) if t.is_floating_point() else t for t in found)
 
     def _values(self, part: Turn, arrays: tuple[torch.Tensor, ...], training: bool, *, whole: bool = False) -> list[Any]:
         """The outputs of one turn."""

@@ -328,6 +328,15 @@ def test_memory_is_shared():
     assert module.get_parameter("models.net.1.bias").grad.item() == 20
 
 
+def test_a_module_of_another_type_gives_its_numbers_back():
+    """Lightning's "64-true" makes other tensors; after the fit the system has their numbers, near those of float32."""
+    theirs, ours = Line(SGD(0.1)), Line(SGD(0.1))
+    lightning(2, precision="64-true").fit(module := as_lightning(theirs, seed=5), as_lightning(Data(), batch_size=6, seed=5))
+    assert module.get_parameter("models.net.0.kernel").dtype == torch.float64
+    setup(ours, Data(), seed=5, backend="torch").fit(2, batch_size=6, verbose=False)
+    same(theirs, ours, 1e-4)
+
+
 def test_checkpoints(tmp_path):
     """ModelCheckpoint keeps the best by a name that the system logs; a file is loaded, and training goes on from one as if it had never ended."""
 
