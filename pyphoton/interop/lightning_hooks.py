@@ -17,7 +17,7 @@ class Seen:
 
     @property
     def epochs(self) -> int:
-        """The epochs done."""
+        """The number of the running epoch, from 0."""
         return int(self._module.current_epoch)
 
     @property

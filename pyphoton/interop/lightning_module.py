@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import nn
 
+from pyphoton.backends.base import Turn
 from pyphoton.backends.torch.exchange import to_torch
 from pyphoton.backends.torch.lower import Mode
 from pyphoton.backends.torch.program import Program
@@ -24,7 +25,7 @@ from pyphoton.systems.feed import arrays_of
 from pyphoton.systems.hooks import check_hooks
 from pyphoton.systems.objects import FORWARD, MLSystem
 from pyphoton.systems.optimizers import Configured, configured
-from pyphoton.systems.planning import Part, Planned, StepNetwork
+from pyphoton.systems.planning import Planned, StepNetwork
 from pyphoton.systems.steps import Recorded, called
 
 try:
@@ -182,9 +183,12 @@ class SystemModule(LightningModule):  # type: ignore[misc]
         )  # fmt: skip
 
     def _arrays(self, planned: Planned, data: Any) -> tuple[torch.Tensor, ...]:
-        return tuple(to_torch(a, self.device) for a in self._network.arrays_for(planned, data.arrays, data.names))
+        """The batch on the module's device; floats as the parameters are, which Lightning may have made float64."""
+        found = tuple(to_torch(a, self.device) for a in self._network.arrays_for(planned, data.arrays, data.names))
+        kind = next((p.dtype for p in self.parameters() if p.is_floating_point()), None)
+        return found if kind is None else tuple(t.to(kind) if t.is_floating_point() else t for t in found)
 
-    def _values(self, part: Part, arrays: tuple[torch.Tensor, ...], training: bool, *, whole: bool = False) -> list[Any]:
+    def _values(self, part: Turn, arrays: tuple[torch.Tensor, ...], training: bool, *, whole: bool = False) -> list[Any]:
         """The outputs of one turn."""
         program = self._programs.get(part.plan)
         if program is None:
@@ -197,7 +201,7 @@ class SystemModule(LightningModule):  # type: ignore[misc]
 
     # ---- manual optimisation, and several optimisers -----------------------------------------------------------------
 
-    def _turn(self, part: Part, arrays: tuple[torch.Tensor, ...]) -> list[Any]:
+    def _turn(self, part: Turn, arrays: tuple[torch.Tensor, ...]) -> list[Any]:
         """Gradients of one turn's loss for the parameters of its optimisers, and their updates."""
         opts = self.optimizers(use_pl_optimizer=True)
         mine = [(opts if isinstance(opts, list) else [opts])[k] for k in part.sessions]
@@ -234,7 +238,7 @@ class SystemModule(LightningModule):  # type: ignore[misc]
         limits, tensors = self._network.limits(), self._tensors()
         with torch.no_grad():
             for path, plan in limits.items():
-                tensors[path].copy_(self._values(Part(plan, ()), (), False)[0])
+                tensors[path].copy_(self._values(Turn(plan, ()), (), False)[0])
 
     def _schedule(self, interval: str) -> None:
         """What Lightning does with schedulers where optimisation is automatic."""

@@ -93,6 +93,29 @@ def test_whatever_holds_numbers_goes_in(name):
     assert isinstance(p, np.ndarray)
 
 
+@pytest.mark.parametrize("name", [name for name in FORMS if name not in ("dlpack", "interface")])  # which have no shape
+def test_batches_of_systems(name):
+    """Arrays of a system's data, tables among them, are those of NumPy."""
+    from pyphoton.systems import MLSystem, setup
+
+    class Classes(MLSystem):
+        def __init__(self):
+            self.net = Dense(2)
+
+        def training_step(self, batch):
+            x, y = batch
+            return CrossEntropyLoss(use_softmax=True)(self.net(x), y)
+
+        def configure_optimizer(self):
+            return SGD(0.1)
+
+    found = []
+    for x, y in ((FORMS[name](X), FORMS[name](Y)), (X, Y)):
+        trainer = setup(Classes(), (x, y), seed=1)
+        found.append(trainer.fit(2, batch_size=5, verbose=False).history("loss")[1])
+    np.testing.assert_array_equal(*found)
+
+
 @pytest.mark.parametrize("name", ["jax", "torch", "pandas", "polars", "dlpack"])
 def test_a_convertor_of_the_user(name):
     """KorA makes NumPy's arrays of all of them; whole numbers of any width are class numbers."""

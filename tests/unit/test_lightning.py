@@ -44,7 +44,7 @@ from pyphoton import (
 )
 from pyphoton.interop import as_lightning, from_lightning
 from pyphoton.interop.lightning_optimisers import torch_optimiser
-from pyphoton.systems import DataModule, MLSystem, setup
+from pyphoton.systems import DataModule, FGSMSystem, GANSystem, MLSystem, setup
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::UserWarning"),  # Lightning warns of few workers and of few steps
@@ -262,6 +262,48 @@ def test_several_optimisers_without_hands():
     same(theirs, ours)
 
 
+def test_a_gan():
+    """GANSystem under Lightning: two turns in each step, with the engine's own noise; the weights of both models are PyPhoton's."""
+
+    def make():
+        return GANSystem(Sequential(Dense(6, relu), Dense(3)), Sequential(Dense(6, relu), Dense(1)), latent=2, lr=0.01)
+
+    class Real(DataModule):
+        def train_dataloader(self):
+            return X
+
+    theirs, ours = make(), make()
+    trainer = lightning(3)
+    trainer.fit(as_lightning(theirs, seed=5), as_lightning(Real(), batch_size=6, seed=5))
+    own = setup(ours, Real(), seed=5, backend="torch")
+    own.fit(3, batch_size=6, verbose=False)
+    same(theirs, ours)
+    for name in ("discriminator_loss", "generator_loss"):
+        assert float(trainer.callback_metrics[name]) == pytest.approx(own.history.epochs[-1][name], rel=1e-4)
+
+
+def test_adversarial_training():
+    """FGSMSystem under Lightning: the gradient to the input inside the step, in training and, without gradients around it, in validation."""
+    trainer, theirs, ours, own = both(lambda: FGSMSystem(Sequential(Dense(8, tanh), Dense(1)), MSE(), 0.1, optimizer=SGD(0.1), clip=None))
+    same(theirs, ours)
+    assert float(trainer.callback_metrics["val_adversarial_loss"]) == pytest.approx(own.history.epochs[-1]["val_adversarial_loss"], rel=1e-4)
+    assert own.history.epochs[-1]["val_adversarial_loss"] > own.history.epochs[-1]["val_clean_loss"]
+
+
+def test_constraints_hold():
+    """A limit of a parameter is applied after each of Lightning's updates, too."""
+    from pyphoton.keras import layers
+    from pyphoton.keras.constraints import NonNeg
+
+    def make():
+        return Line(SGD(0.1), Sequential(layers.Dense(4, kernel_constraint=NonNeg()), Dense(1)))
+
+    _, theirs, ours, _ = both(make)
+    same(theirs, ours)
+    kernel = next(p.value for p in theirs.parameters.values() if p.shape == (3, 4))
+    assert kernel.min() == 0
+
+
 def test_it_runs_with_torch_data_and_fast_dev_run():
     """A DataLoader of a TensorDataset; the parameters are made from its first batch; nothing is left behind in the system."""
     system = Line(SGD(0.1))
@@ -284,6 +326,15 @@ def test_memory_is_shared():
     np.testing.assert_allclose(module.eval()(x).detach().numpy(), system(X), rtol=1e-6)
     module(x).sum().backward()
     assert module.get_parameter("models.net.1.bias").grad.item() == 20
+
+
+def test_a_module_of_another_type_gives_its_numbers_back():
+    """Lightning's "64-true" makes other tensors; after the fit the system has their numbers, near those of float32."""
+    theirs, ours = Line(SGD(0.1)), Line(SGD(0.1))
+    lightning(2, precision="64-true").fit(module := as_lightning(theirs, seed=5), as_lightning(Data(), batch_size=6, seed=5))
+    assert module.get_parameter("models.net.0.kernel").dtype == torch.float64
+    setup(ours, Data(), seed=5, backend="torch").fit(2, batch_size=6, verbose=False)
+    same(theirs, ours, 1e-4)
 
 
 def test_checkpoints(tmp_path):

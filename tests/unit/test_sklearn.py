@@ -213,6 +213,18 @@ def test_validation_and_callbacks():
     assert found.workout_.steps == found.n_iter_ * (-(-120 // 16))
 
 
+@pytest.mark.parametrize("name", ["pandas", "polars"])
+def test_tables(name):
+    """Names of columns are remembered, and others are refused; predictions are those of the numbers alone."""
+    module = pytest.importorskip(name, reason=f"{name} is not installed")
+    table = module.DataFrame({n: X[:, i] for i, n in enumerate("abcd")})
+    found = PhotonClassifier(**SHORT).fit(table, module.Series(NAMES))
+    assert list(found.feature_names_in_) == list("abcd")
+    assert (found.predict(table) == PhotonClassifier(**SHORT).fit(X, NAMES).predict(X)).all()
+    with pytest.raises(ValueError, match="feature names"):
+        found.predict(table.rename(columns={"a": "z"}) if name == "pandas" else table.rename({"a": "z"}))
+
+
 def test_images():
     """A model that is given takes what it takes: here (N, 1, 8, 8)."""
     x, y = load_digits(return_X_y=True)
