@@ -28,7 +28,8 @@ def shareable(tensor: Any, name: str) -> torch.Tensor:
         raise DataError(name, f"elements of {KNOWN}", str(tensor.dtype))
     if tensor.is_conj() or tensor.is_neg():
         tensor = tensor.resolve_conj().resolve_neg()
-    return tensor if tensor.is_contiguous() else tensor.contiguous()
+    dense: torch.Tensor = tensor if tensor.is_contiguous() else tensor.contiguous()
+    return dense
 
 
 def given(tensor: torch.Tensor | None) -> Given:
