@@ -47,4 +47,13 @@ function __init__()
     return nothing
 end
 
+# What every callable goes through, compiled while the package is installed; only Zygote's part of a callable is left for its first call.
+let x = ones(Float32, 2, 2)
+    for f in (Flux.Dense(2 => 2), x -> 2 .* x)
+        ys, back = PyPhoton.pulled(f, Any[x]; training=true)
+        back(Any[ys[1]])
+        PyPhoton.pulled(f, Any[x]; differentiate=false)
+    end
+end
+
 end

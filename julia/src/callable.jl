@@ -9,8 +9,11 @@ of the text.
 """
 function callable(text::AbstractString; file::AbstractString="text from Python")
     words = split(strip(text), '.')
-    return all(w -> Base.isidentifier(w), words) ? named(Symbol.(words)) : include_string(Module(:PyPhotonText), text, file)
+    return all(w -> Base.isidentifier(w), words) ? named(Symbol.(words)) : include_string(last(push!(TEXTS, Module(:PyPhotonText))), text, file)
 end
+
+"""The modules of texts: what is defined there does not keep them."""
+const TEXTS = Module[]
 
 function named(words::Vector{Symbol})
     found = owner_of(first(words))

@@ -18,7 +18,7 @@ function add_program!(m::ModuleHandle, plan::Plan)
     return length(m.programs)
 end
 
-function lowered(::Type{T}, plan::Plan, weights) where {T}
+function lowered(::Type{T}, plan::Plan, weights; whole::Bool=false) where {T}
     own = Dict{String,Weight{T}}()
     for s in plan.steps, path in values(s.params)  # those of a body are among them
         w = get(weights, path, nothing)
@@ -26,7 +26,7 @@ function lowered(::Type{T}, plan::Plan, weights) where {T}
         w isa Weight{T} || throw(PlanError("parameter $path is $(eltype(w.values)), the plan is $T"))
         own[path] = w
     end
-    return Program{T}(plan, own)
+    return Program{T}(plan, own; whole)
 end
 
 function program(m::ModuleHandle, number::Integer)

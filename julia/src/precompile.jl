@@ -29,8 +29,13 @@ function rehearse(source::String, rule=Dict("kind" => "sgd"); samples=5)
         asked("finish"; session=s)
         asked("gradient"; session=s, plan=id, arrays)
         asked("load"; session=s, arrays=[Dict{String,Any}("name" => name, a...) for (name, a) in asked("state"; session=s)])
+        deck = asked("open_deck"; var"module"=number)
+        taped = asked("run_taped"; deck, plan=id, arrays, training=true)["number"]
+        slopes, into = outputs(OPEN[taped].program), Any[p for p in opening["parameters"] if p["role"] == "weight"]
+        GC.@preserve slopes asked("slopes_back"; number=taped, slopes=Any[described(a) for a in slopes], wanted=fill(false, length(arrays)), into)
+        asked("drop_taped"; number=taped)
         asked("drop_plan"; var"module"=number, plan=id)
-        foreach(n -> asked("close"; number=n), (s, number))
+        foreach(n -> asked("close"; number=n), (s, deck, number))
     end
     return nothing
 end

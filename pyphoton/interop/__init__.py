@@ -1,1 +1,14 @@
-"""Weights to and from other libraries. These are the only files besides the backends that know them."""
+"""Models, functions and weights of other libraries. These are the only files besides the backends that know them.
+
+Each name is loaded with its module, and the library that it needs, when it is first used.
+"""
+
+from __future__ import annotations
+
+from pyphoton.lazy import lazily
+
+_NAMES = {
+    "interop.julia_functions": ("torch_function",),
+    "interop.julia_modules": ("as_module",),
+}
+__all__, __getattr__, __dir__ = lazily(__name__, _NAMES)

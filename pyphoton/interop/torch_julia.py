@@ -1,8 +1,7 @@
 """A Julia callable in torch's graph: a torch.autograd.Function around its pullback, without a copy on the way.
 
 torch keeps, as it does for its own functions, what the way back needs: inputs and results, whose version counters tell whether somebody
-has written to them, and a token. The token is a tensor of one byte that owns Julia's pullback: when torch frees what it saved (after
-`backward`, or with the graph), the pullback goes.
+has written to them, and a token (torch_saved.py), with which Julia's pullback goes.
 """
 
 from __future__ import annotations
@@ -10,16 +9,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from typing import Any, NamedTuple
-from weakref import WeakValueDictionary
 
-import numpy as np
 import torch
 
-from pyphoton.backends.julia import dlpack, pulling
+from pyphoton.backends.julia import pulling
 from pyphoton.backends.julia.keeper import Keeper
-from pyphoton.backends.julia.memory import Memory, numpy_over
 from pyphoton.errors import Unsupported, note
 from pyphoton.interop.torch_memory import array_given, given, tensor_over
+from pyphoton.interop.torch_saved import kept, once, token
 
 THREAD = (
     "torch calls backward for CUDA in a thread of its own: with torch.autograd.set_multithreading_enabled(False): loss.backward() calls it "
@@ -40,22 +37,10 @@ class Call(NamedTuple):
     training: bool | None = None
 
 
-class _Pullback:
-    """Julia's pullback, and a byte of its own by whose address it is found."""
-
-    __slots__ = ("__weakref__", "byte", "kept")
-
-    def __init__(self, kept: Keeper) -> None:
-        self.kept, self.byte = kept, np.zeros(1, np.uint8)
-
-
-_pullbacks: WeakValueDictionary[int, _Pullback] = WeakValueDictionary()
-
-
 def called(call: Call, tensors: Sequence[torch.Tensor]) -> Any:
     """The callable on shareable tensors, those of its leaves last: a tensor, or a tuple of them. Errors: JuliaError, Unsupported."""
     if torch.is_grad_enabled() and any(t.requires_grad for t in tensors):
-        *results, single = _Julia.apply(call, *tensors)
+        *results, single = _Julia.apply(call, *tensors)  # type: ignore[no-untyped-call]
     else:
         _, single, results = _forwards(call, tensors, differentiate=False)
     return results[0] if single else tuple(results)
@@ -74,61 +59,35 @@ class _Julia(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, call: Call, *tensors: torch.Tensor) -> Any:
-        kept, single, results = _forwards(call, tensors, differentiate=True)
+        pullback, single, results = _forwards(call, tensors, differentiate=True)
         ctx.call = call
         ctx.set_materialize_grads(False)
         ctx.mark_non_differentiable(*[r for r in results if not (r.is_floating_point() or r.is_complex())])
-        ctx.save_for_backward(_token(kept), *tensors, *results)
+        ctx.save_for_backward(token(pullback), *tensors, *results)
         return (*results, single)
 
     @staticmethod
     def backward(ctx: Any, *slopes: torch.Tensor | None) -> Any:
         call, wanted = ctx.call, ctx.needs_input_grad[1:]
-        token, *saved = ctx.saved_tensors
+        byte, *saved = ctx.saved_tensors
         tensors = saved[: len(wanted)]
         with torch.no_grad():
-            found = _backwards(call, token, slopes[:-1])
+            found = _backwards(call, kept(byte, call.name), slopes[:-1])
         leaves = len(found) - call.inputs
         ordered = [*found[leaves:], *(found[k] for k in call.leaves)]
         gradients = [g.to(t.device) if w and g is not None else None for g, t, w in zip(ordered, tensors, wanted, strict=True)]
         if torch.is_grad_enabled():  # the graph of this pass is wanted, too
-            gradients = _Once.apply(call.name, len(gradients), *gradients, *tensors, *slopes[:-1])
+            gradients = once(call.name, gradients, [*tensors, *slopes[:-1]])
         return None, *gradients
 
 
-def _token(kept: Keeper) -> torch.Tensor:
-    """A tensor that owns the pullback, and by whose address it is found."""
-    pullback = _Pullback(kept)
-    pointer = pullback.byte.ctypes.data
-    _pullbacks[pointer] = pullback
-    return torch.from_numpy(numpy_over(Memory(pointer, (1,), (1, 8), (dlpack.HOST, 0), pullback)))
-
-
-def _backwards(call: Call, token: torch.Tensor, slopes: Sequence[torch.Tensor | None]) -> list[torch.Tensor | None]:
+def _backwards(call: Call, pullback: Keeper, slopes: Sequence[torch.Tensor | None]) -> list[torch.Tensor | None]:
     """The gradients of all leaves and then of the inputs. Errors: JuliaError; Unsupported where Julia cannot be called."""
-    pullback = _pullbacks.get(token.data_ptr())
-    if pullback is None:
-        hint = "Leave the Julia function outside of hooks that move what torch saves (saved_tensors_hooks, save_on_cpu)."
-        raise Unsupported(f"backward of {call.name}", "what torch saved for it", "a copy of that", hint)
-    given = [array_given(s) if s is None else array_given(s.resolve_conj().resolve_neg().contiguous()) for s in slopes]
+    dys = [array_given(None if s is None else s.resolve_conj().resolve_neg().contiguous()) for s in slopes]
     try:
-        memories = pulling.back(pullback.kept, given)
+        memories = pulling.back(pullback, dys)
     except Unsupported as error:
-        if threading.get_ident() != pullback.kept.thread:
+        if threading.get_ident() != pullback.thread:
             note(error, THREAD)
         raise
     return [None if m is None else tensor_over(m) for m in memories]
-
-
-class _Once(torch.autograd.Function):
-    """Gradients as they are, which refuse to be differentiated themselves."""
-
-    @staticmethod
-    def forward(ctx: Any, name: str, count: int, *tensors: torch.Tensor | None) -> Any:
-        ctx.name = name
-        return tensors[:count]
-
-    @staticmethod
-    def backward(ctx: Any, *_: Any) -> Any:
-        hint = "Write the derivative as a Julia function of its own, or the whole in torch."
-        raise Unsupported(f"the second derivative of {ctx.name}", "first derivatives: Julia's pullback is not differentiated itself", "create_graph=True", hint)

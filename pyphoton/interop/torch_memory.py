@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+import torch.utils.dlpack
 
 from pyphoton.backends.julia import dlpack
 from pyphoton.backends.julia.cuda import JuliaCudaArray
@@ -54,7 +55,7 @@ def array_given(tensor: torch.Tensor | None) -> Given:
 def tensor_over(found: Memory) -> torch.Tensor:
     """A tensor over Julia's memory, which it keeps."""
     if found.device[0] == dlpack.CUDA:
-        tensor: torch.Tensor = torch.from_dlpack(JuliaCudaArray(found, found.owner.value))
+        tensor: torch.Tensor = torch.utils.dlpack.from_dlpack(JuliaCudaArray(found, found.owner.value))
         return tensor
     array = numpy_over(found._replace(kind=(0, 16)) if found.kind == dlpack.BFLOAT16 else found)
     tensor = torch.from_numpy(array)

@@ -15,6 +15,7 @@ from pyphoton.backends.torch.program import Program
 from pyphoton.converted import Converted
 from pyphoton.data.forms import names_of
 from pyphoton.errors import DataError, NotBuilt, Unsupported
+from pyphoton.interop.torch_holding import hold
 from pyphoton.network import Network, network_of
 from pyphoton.plan import Plan
 
@@ -75,19 +76,7 @@ class NativeModule(nn.Module):
     def _adopt(self) -> None:
         """Register the parameters of the network that are not here yet: with the first plan, all of them."""
         for path, parameter in self._network[0].parameters.items():
-            *modules, last = path.split(".")
-            holder: nn.Module = self
-            for name in modules:
-                if name not in holder._modules:
-                    holder.add_module(name, nn.Module())
-                holder = holder._modules[name]  # type: ignore[assignment]
-            if last in holder._parameters or last in holder._buffers:
-                continue
-            tensor = to_torch(parameter.value, torch.device("cpu"))
-            if parameter.role == "state":
-                holder.register_buffer(last, tensor)
-            else:
-                holder.register_parameter(last, nn.Parameter(tensor, requires_grad=not parameter.frozen))
+            hold(self, path, to_torch(parameter.value, torch.device("cpu")), trained=parameter.role == "weight", frozen=parameter.frozen)
 
     def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> Any:
         """Buffers become other tensors when a module moves, so that programs are lowered again."""

@@ -11,7 +11,6 @@ import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from pyphoton.backends.julia.crossing import crossing
 from pyphoton.backends.julia.errors import raise_failure
 from pyphoton.backends.julia.keeper import Keeper, dropped
 from pyphoton.backends.julia.memory import Memory
@@ -59,6 +58,11 @@ def _entered() -> _Functions:
     found.runtime.check()
     dropped.clear()
     return found
+
+
+def julia_module() -> Any:
+    """The Julia module that has PyPhoton, with Flux loaded. Errors: Unsupported in another thread or process than Julia's."""
+    return _entered().runtime.julia
 
 
 def prepared(callable_: Any) -> Any:
