@@ -10,5 +10,6 @@ from pyphoton.lazy import lazily
 _NAMES = {
     "interop.julia_functions": ("torch_function",),
     "interop.julia_modules": ("as_module",),
+    "layers.julia": ("Julia",),
 }
 __all__, __getattr__, __dir__ = lazily(__name__, _NAMES)
