@@ -18,7 +18,7 @@ Nothing in the file is executed, unless `safe_mode=false` lets the Julia code of
 """
 function load_workout(path::AbstractString; safe_mode::Bool=true)
     try
-        return read_workout(path, safe_mode)
+        return allowing_code(() -> read_workout(path), !safe_mode)
     catch error
         error isa InterruptException && rethrow()
         error isa PlanError && throw(PlanError("$path: $(error.message)"))
@@ -26,7 +26,7 @@ function load_workout(path::AbstractString; safe_mode::Bool=true)
     end
 end
 
-function read_workout(path, safe_mode::Bool=true)
+function read_workout(path)
     text_, stored = read_safetensors(path)
     about = parse_json(text_)::Dict{String,Any}
     check_format(about)
@@ -34,7 +34,7 @@ function read_workout(path, safe_mode::Bool=true)
     forward_ === nothing && throw(PlanError("its plans call Python functions: only Python can open it"))
     arrays = grouped(stored, "parameters/")
     plans = [something(training, forward_), forward_]
-    foreach(p -> (check_code(p, safe_mode); check_parameters(p, arrays)), plans)
+    foreach(p -> check_parameters(p, arrays), plans)
     seed = whole(about, "seed")
     roles = Dict(p.path => p.role for p in forward_.parameters)
     handle = ModuleHandle(Dict{String,Any}(path => Weight(path, get(roles, path, "weight"), a) for (path, a) in arrays), seed)

@@ -116,7 +116,7 @@ call_load(d) = load_session!(session_of(d), Dict{String,Any}(text(a, "name") => 
 """request's "call" => function of the request, whose result can be written as JSON"""
 const CALLS = Dict{String,Any}(
     "open_module" => call_open_module,
-    "add_plan" => d -> add_program!(module_of(d), read_plan(text(d, "plan"))),
+    "add_plan" => d -> allowing_code(() -> add_program!(module_of(d), read_plan(text(d, "plan"))), true),
     "drop_plan" => d -> drop_program!(module_of(d), whole(d, "plan")),
     "run" => call_run,
     "reset" => d -> (empty!(module_of(d).carry); nothing),
