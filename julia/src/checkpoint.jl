@@ -29,13 +29,12 @@ function naming(f, path, what)
     end
 end
 
-function read_workout(path, safe_mode::Bool=true)
+function read_workout(path, safe_mode::Bool)
     text_, stored = read_safetensors(path)
     about = parse_json(text_)::Dict{String,Any}
     check_format(about, ("workout",))
     arrays = grouped(stored, "parameters/")
-    check_code(get(about, "plans", nothing), safe_mode)
-    model = Model(model_in(about), arrays)
+    model = Model(model_in(about), arrays, safe_mode)
     training = plan_in(about, "training")
     training === nothing || check_parameters(training, arrays)
     handle = model.handle

@@ -55,7 +55,7 @@ function call_open_module(d)
     for p in list(d, "parameters")
         weights[text(p, "path")] = dynamic(Weight)(text(p, "path"), text(p, "role"), foreign(p::Dict{String,Any}))
     end
-    return keep!(ModuleHandle(weights, whole(d, "seed")))
+    return keep!(ModuleHandle(weights, whole(d, "seed"); code=true))
 end
 
 function call_run(d)

@@ -23,17 +23,16 @@ load_model(path::AbstractString; safe_mode::Bool=true) = naming(path, "model") d
     about = parse_json(text_)::Dict{String,Any}
     kind = check_format(about, KINDS_WITH_MODELS)
     haskey(about, "plans") || throw(PlanError("it holds no plans, because an older PyPhoton wrote it: load it in Python and save it again"))
-    check_code(about["plans"], safe_mode)
-    return kind == "workout" ? Model(model_in(about), grouped(stored, "parameters/")) : Model(about, stored)
+    return kind == "workout" ? Model(model_in(about), grouped(stored, "parameters/"), safe_mode) : Model(about, stored, safe_mode)
 end
 
 """A model of what its file says, and its arrays."""
-function Model(about::Dict{String,Any}, arrays::Dict{String,Any})
+function Model(about::Dict{String,Any}, arrays::Dict{String,Any}, safe_mode::Bool)
     plan = plan_in(about, "forward")
     plan === nothing && throw(PlanError("its plans call Python functions: only Python can open it"))
     check_parameters(plan, arrays)
     roles = Dict(p.path => p.role for p in plan.parameters)
-    handle = ModuleHandle(Dict{String,Any}(path => Weight(path, get(roles, path, "weight"), a) for (path, a) in arrays), get(about, "seed", 0)::Int)
+    handle = ModuleHandle(Dict{String,Any}(path => Weight(path, get(roles, path, "weight"), a) for (path, a) in arrays), get(about, "seed", 0)::Int; code=!safe_mode)
     return Model(handle, arrays, about, plan, add_program!(handle, plan))
 end
 

@@ -7,7 +7,7 @@ struct Trained
     flags::Vector{Bool}
 end
 
-"""Parameters by path, lowered plans, and how they run."""
+"""Parameters by path, lowered plans, and how they run. `code`: whether somebody has vouched for Julia code in its plans."""
 mutable struct ModuleHandle
     const weights::Dict{String,Any}
     const programs::Vector{Any}
@@ -17,10 +17,11 @@ mutable struct ModuleHandle
     const together::Dict{Vector{Int},Trained}
     active::Int
     versions::Int
+    code::Bool
 end
 
-ModuleHandle(weights, seed::Integer) =
-    ModuleHandle(weights, [], Mode(seed), Dict{String,Vector{Any}}(), collect(Any, values(weights)), Dict{Vector{Int},Trained}(), 0, 0)
+ModuleHandle(weights, seed::Integer; code::Bool=false) =
+    ModuleHandle(weights, [], Mode(seed), Dict{String,Vector{Any}}(), collect(Any, values(weights)), Dict{Vector{Int},Trained}(), 0, 0, code)
 
 """Those of a module's weights for which `wanted_(weight)` holds, but for the state."""
 function Trained(m::ModuleHandle, wanted_)
@@ -37,9 +38,12 @@ end
 
 """Lower a plan; its number."""
 function add_program!(m::ModuleHandle, plan::Plan)
-    push!(m.programs, dynamic(lowered)(plan.T, plan, m.weights))
+    push!(m.programs, lowered(m, plan))
     return length(m.programs)
 end
+
+"""The program of a plan over the module's weights. Errors: PlanError for Julia code that nobody has vouched for."""
+lowered(m::ModuleHandle, plan::Plan; whole::Bool=false) = allowing_code(() -> dynamic(lowered)(plan.T, plan, m.weights; whole), m.code)
 
 function lowered(::Type{T}, plan::Plan, weights; whole::Bool=false) where {T}
     own = Dict{String,Weight{T}}()

@@ -17,7 +17,7 @@ end
 function run_taped!(deck::Deck, number::Int, arrays::Vector{Any}, training::Bool)
     m, free = deck.owner, get!(() -> Any[], deck.free, number)
     plan = program(m, number).plan
-    p = isempty(free) ? dynamic(lowered)(plan.T, plan, m.weights; whole=true) : pop!(free)
+    p = isempty(free) ? lowered(m, plan; whole=true) : pop!(free)
     m.mode.training = training
     try
         forward!(p, m.mode, arrays)

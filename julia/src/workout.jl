@@ -24,10 +24,9 @@ Workout(handle, session, arrays, seed::Integer; model=nothing, loss=nothing) = W
 
 function Workout(plan::AbstractString; optimiser::AbstractString="adam", seed::Integer=0, frozen=String[], safe_mode::Bool=true, numbers...)
     read_ = read_plan(plan_source(plan))
-    check_code(read_, safe_mode)
     random = Xoshiro(seed)
     arrays = Dict{String,Any}(p.path => read_.T.(first_values(random, p.init, julia_size(p.shape), p.fans)) for p in read_.parameters)
-    handle = ModuleHandle(Dict{String,Any}(p.path => Weight(p.path, p.role, arrays[p.path]) for p in read_.parameters), seed)
+    handle = ModuleHandle(Dict{String,Any}(p.path => Weight(p.path, p.role, arrays[p.path]) for p in read_.parameters), seed; code=!safe_mode)
     session = Session(handle, named_optimiser(optimiser, numbers), frozen)
     w = Workout(handle, session, arrays, seed)
     copy!(w.random, random)
@@ -44,7 +43,7 @@ Base.show(io::IO, w::Workout) = print(io, "Workout(", length(layers(w)), " layer
 """    add!(workout, plan; safe_mode=true): one more plan on the same parameters, e.g. the model alone, for `predict`. Gives its number."""
 function add!(w::Workout, plan::AbstractString; safe_mode::Bool=true)
     read_ = read_plan(plan_source(plan))
-    check_code(read_, safe_mode)
+    safe_mode || (w.handle.code = true)
     for p in read_.parameters
         haskey(w.arrays, p.path) && julia_size(p.shape) == size(w.arrays[p.path]) || throw(PlanError("the first plan has no parameter $(p.path) of shape $(p.shape)"))
     end

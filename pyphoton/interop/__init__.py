@@ -15,5 +15,6 @@ _NAMES = {
     "interop.lightning_view": ("as_lightning",),
     "interop.sklearn_estimators": ("PhotonClassifier", "PhotonRegressor"),
     "interop.torch_in_julia": ("torch_layer",),
+    "layers.julia": ("Julia",),
 }
 __all__, __getattr__, __dir__ = lazily(__name__, _NAMES)

@@ -24,7 +24,7 @@ def on_torch(step: Step, own: Mapping[str, Tensor], mode: Any) -> Callable[..., 
     if reason:
         hint = f"{reason} In a checkout: pip install '.[julia]'. Or write the layer in Python: a function of tensors, or a Layer with forward."
         raise Unsupported(where, "a Julia that runs its code", "none here", hint)
-    from pyphoton.interop.torch_function import torch_function
+    from pyphoton.interop.julia_functions import torch_function
 
     held = [own[name] for name in (*step.attrs["params"], *step.attrs["arrays"])]
     functions: dict[bool, Any] = {}

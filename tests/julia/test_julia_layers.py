@@ -1,11 +1,14 @@
 """Layers whose computation is Julia code, on Julia and through torch: values, gradients, training, files of a user's, and what is refused."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from processes import output
 
 import pyphoton as pp
 from pyphoton import MSE, SGD, Adam, ArgumentError, Dense, Julia, JuliaError, Sequential, ShapeError, Workout
+from pyphoton.flux import net, unroll
 
 pytestmark = pytest.mark.usefixtures("julia")
 RNG = np.random.default_rng(3)
@@ -368,3 +371,50 @@ def test_inputs_of_unknown_lengths_need_infer():
         pp.trace(Julia("x -> x"), pp.Tensor((None, None, 3)))
     with pytest.raises(ArgumentError, match="infer="):
         pp.trace(Julia("x -> x", infer=(4, 3)), pp.Tensor((None, 3)))
+
+
+@net
+class Looped:
+    """A step of a simple recurrence whose activation is given."""
+
+    W: Any
+    R: Any
+    h: Any
+    act: Any
+
+    def forward(self, x):
+        """The next state."""
+        self.h = self.act(x @ self.W + self.h @ self.R)
+        return self.h
+
+
+@pytest.mark.usefixtures("float64")
+def test_inside_of_a_sequence(engine):
+    """At every step of an unrolled net: values and gradients of the same net with PyPhoton's own tanh."""
+    w, r = RNG.standard_normal((3, 4)), RNG.standard_normal((4, 4))
+    x, y = RNG.standard_normal((5, 6, 3)), RNG.standard_normal((5, 6, 4))
+    found = []
+    for act in (pp.tanh, Julia("x -> tanh.(x)", infer=lambda s: s)):
+        workout = Workout(unroll(Looped(w, r, np.zeros(4), act), 6, stateful=False), MSE(), SGD())
+        found.append((workout.predict(x), [g for _, g in workout.gradients((x, y))]))
+    np.testing.assert_allclose(found[0][0], found[1][0], rtol=1e-12)
+    assert len(found[0][1]) == 2
+    for a, b in zip(found[0][1], found[1][1], strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+
+
+def test_as_a_torch_module():
+    """A model with such a layer that runs in Julia as a module of torch: its gradients are those of the workout."""
+    torch = pytest.importorskip("torch", reason="the engine torch is not installed")
+    from pyphoton.interop import as_module
+
+    pp.set_context(backend="julia")
+    model = Sequential(Dense(3, pp.tanh), Julia("(x, w) -> w .* x", params={"w": ((3,), "ones")}), Dense(2))
+    workout = Workout(model, MSE(), SGD())
+    wanted = workout.gradients((X, Y))
+    module = as_module(model)
+    ((module(torch.from_numpy(X)) - torch.from_numpy(Y)) ** 2).mean().backward()
+    grads = [p.grad.numpy() for p in module.parameters()]
+    assert len(grads) == 5
+    for (_, a), b in zip(wanted, grads, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
