@@ -27,7 +27,7 @@ layer = torch_layer(module)
 learnt = layer.julia  # starts Julia
 from juliacall import Main as jl  # noqa: E402
 
-jl.seval("using Flux")
+jl.seval("using Flux; import Random; Random.seed!(1)")
 chain = jl.Flux.Chain(jl.Flux.Dense(1, 16, jl.tanh), learnt, jl.Flux.Dense(16, 1))
 train = jl.seval("""
 function (model, x, y, epochs)
