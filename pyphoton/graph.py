@@ -35,7 +35,7 @@ def nested(structure: Sequence[int | None], flat: Sequence[Any]) -> tuple[Any, .
 
 
 def opaque(function: Callable[..., Any], inputs: Sequence[Any], structure: Sequence[Any], shape: Shape) -> Tensor:
-    """A Python function that only a Python engine can run, as one node; `structure` says how its arguments nest."""
+    """A Python function that engines call with tensors, as one node; `structure` says how its arguments nest."""
     node = Node("python", tuple(inputs), {"name": getattr(function, "__name__", repr(function)), "structure": structure})
     node.function, node.path = function, where_path()
     node.outputs = (Tensor(shape, "float32", node),)

@@ -22,7 +22,7 @@ def not_one_number(where: str, shape: Sequence[int]) -> ShapeError:
 
 
 def measured(function: Any, p: Any, y: Any, word: str) -> Any:
-    """The loss or metric, traced; a function that cannot be traced becomes an opaque step of a Python engine."""
+    """The loss or metric, traced; a function that cannot be traced becomes an opaque step, which engines call."""
     try:
         value = graph.call(function, p, y)
     except TraceError:

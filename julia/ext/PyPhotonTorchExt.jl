@@ -67,7 +67,9 @@ function pulled(l::TorchLayer, tape::Tape, y, projects, dy)
     return (CRC.Tangent{typeof(l)}(; params), dxs...)
 end
 
-CRC.rrule(::typeof(pulled), args...) = throw(ArgumentError("torch_layer: expected a first derivative, received a call for a second one. torch gives the slopes as numbers: Julia cannot differentiate them again."))
+const ONCE = "torch_layer: expected a first derivative, received a call for a second one. torch gives slopes as numbers: Julia cannot differentiate them again."
+CRC.rrule(::typeof(run), args...) = throw(ArgumentError(ONCE))
+CRC.rrule(::typeof(pulled), args...) = throw(ArgumentError(ONCE))
 
 # ---- as Flux sees it ---------------------------------------------------------------------------------------------------------
 

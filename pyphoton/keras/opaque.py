@@ -14,8 +14,8 @@ from pyphoton.tensor import Tensor
 def called(function: Callable[..., Any], y_true: Any, y_pred: Any, *, prediction_first: bool = False, raw: bool = False) -> Any:
     """f(y_true, y_pred), with the target as floats in the prediction's rank unless `raw`.
 
-    A function that cannot be traced (one that calls an engine, say) becomes one step, whose mean is taken; engines that cannot call
-    Python refuse it.
+    A function that cannot be traced (one that calls an engine, say) becomes one step that calls it, whose mean is
+    taken.
     """
     y, p = (y_true, y_pred) if raw else as_scored(y_true, y_pred)
     pair = (p, y) if prediction_first else (y, p)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import gc
+import re
+import runpy
 from copy import deepcopy
 
 import numpy as np
 import pytest
 import torch
+from processes import ROOT
 from torch import nn
 
 import pyphoton as pp
 from pyphoton.errors import PhotonError, TraceError, Unsupported
+from pyphoton.flux import flux
 from pyphoton.interop import torch_layer
 
 FUNCTIONS = """
@@ -38,7 +42,7 @@ FUNCTIONS = """
     train_mode = m -> (Flux.trainmode!(m); m),
     auto = m -> (Flux.testmode!(m, :auto); m),
     twice = (m, x) -> (b = Flux.Zygote.pullback(m, x)[2]; dy = ones(Float32, 3, size(x, 2)); (b(dy)[1], b(dy)[1])),
-    second = (m, x) -> Flux.gradient(x -> sum(Flux.gradient(x -> sum(abs2, m(x)), x)[1]), x),
+    second = (m, x) -> Flux.Zygote.gradient(x -> sum(Flux.Zygote.gradient(x -> sum(abs2, m(x)), x)[1]), x),
     view = (m, x) -> m(view(x, :, 1:2)),
     transposed = (m, x) -> (g = Flux.gradient(x -> sum(sin, m(x)), permutedims(x)'); (m(permutedims(x)'), g[1])),
     ints = (m, x) -> Flux.gradient((m, x) -> sum(sin, m(x)), m, x),
@@ -296,9 +300,22 @@ def test_in_a_model_of_pyphoton_on_every_engine(f):
         w.fit_((x, y), epochs=3, batch_size=8, verbose=False)
         losses.append(w.history("loss")[1])
     np.testing.assert_allclose(losses[1], losses[0], rtol=1e-4)
-    native = pp.flux(model).native
+    native = flux(model).native
     np.testing.assert_allclose(back(f.call(native, there(x))), w.predict(x), atol=1e-5)
     before = layer.parameters["0.weight"].value.copy()
     f.update(native, there(x), np.float32(0.01))
     assert not np.array_equal(before, layer.parameters["0.weight"].value)
     np.testing.assert_allclose(back(f.call(native, there(x))), w.predict(x), atol=1e-5)
+
+
+def test_the_example_learns(julia, monkeypatch, capsys):
+    """examples/interop/03_torch_layer_in_julia.py: both trainings end far below where they begin, and the memory is one."""
+    monkeypatch.setenv("EPOCHS", "200")
+    runpy.run_path(str(ROOT / "examples" / "interop" / "03_torch_layer_in_julia.py"), run_name="__main__")
+    text = capsys.readouterr().out
+    found = [(float(a), float(b)) for a, b in re.findall(r"loss: ([\d.]+) -> ([\d.]+)", text)]
+    assert len(found) == 2
+    assert all(b < 0.2 * a for a, b in found)
+    (by_hand,) = re.findall(r"torch's module: ([\d.]+)", text)
+    assert float(by_hand) == pytest.approx(found[0][1], rel=1e-3, abs=2e-5)
+    assert "learnt from it, too: True" in text

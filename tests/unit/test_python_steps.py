@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import nn
 
 import pyphoton as pp
 from pyphoton.flux import net, unroll
+from pyphoton.interop import torch_layer
 from pyphoton.interop.torch_opaque import TorchLayer, keep
 
 X = np.random.default_rng(0).standard_normal((24, 5)).astype("float32")
@@ -318,3 +320,32 @@ def test_a_step_of_a_sequence_calls_python():
     w = pp.Workout(model, lambda p, y: (p**2).mean(), seed=1)
     found = {path.split(".", 1)[1]: g for path, g in w.gradients((x, x)).items() if "weight" in path}
     np.testing.assert_allclose(found["cell.0.weight"], twin[0].weight.grad.numpy(), rtol=1e-4, atol=1e-7)
+
+
+def test_torch_layer_checks_what_it_is_given():
+    """A module on the CPU with floats of one type that models have; the name is the layer's."""
+    assert torch_layer(nn.Linear(2, 3), name="own").parameters["weight"].path == "own.weight"
+    for wrong, said in (
+        (nn.Linear, r"torch\.nn\.Module"),
+        (nn.Linear(2, 3, device="meta"), "weight on meta"),
+        (nn.Linear(2, 3).half(), "float16"),
+        (nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 2).double()), "float32 and float64"),
+    ):
+        with pytest.raises(pp.PhotonError, match=said):
+            torch_layer(wrong)
+    with pytest.raises(pp.ArgumentError, match="float64"):
+        pp.Sequential(torch_layer(nn.Linear(5, 3).double()))(X)
+
+
+def test_a_deep_copy_has_a_module_of_its_own():
+    """Its tensors lie over its own parameters; training it leaves the original alone."""
+    layer = torch_layer(middle())
+    model = pp.Sequential(pp.Dense(6), layer)
+    before = model(X)
+    twin = deepcopy(model)
+    copied = twin.layers[1]
+    assert copied.module[0].weight.data_ptr() == copied.parameters["0.weight"].value.ctypes.data
+    np.testing.assert_array_equal(twin(X), before)
+    pp.Workout(twin, "mse", pp.SGD(0.1), seed=1).step_(X, X[:, :4])
+    np.testing.assert_array_equal(model(X), before)
+    assert np.abs(twin(X) - before).max() > 0

@@ -30,7 +30,7 @@ class Runtime:
         self.door, self.unlocked_door = bridge.door_at(address), bridge.unlocked_door_at(address)
         self.owner = threading.get_ident()
         self.process = os.getpid()
-        self.running = True
+        self.alive = True
         atexit.register(self._ended)  # before juliacall's own, which came first and ends Julia
         self._later: deque[tuple[str, dict[str, Any]]] = deque()
         self.running: list[Any] = []  # requests that may call Python back (python_steps.py), the innermost last
@@ -50,11 +50,11 @@ class Runtime:
         self._later.append((call, arguments))
 
     def _ended(self) -> None:
-        self.running = False
+        self.alive = False
 
     def check(self) -> None:
         """Errors: Unsupported in another thread or a forked process, and once Julia was shut down: it would hang or crash."""
-        if not self.running:
+        if not self.alive:
             raise Unsupported("Julia", "a running Julia", "one that was shut down at the end of Python", "Use it before that.")
         if os.getpid() != self.process:
             raise Unsupported("Julia", "the process that started it", "a forked one", "Start worker processes with the spawn method.")
