@@ -4,8 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_flux_text import FullyConnected, Perceptron, SimpleRecurrent2
-from test_unroll import SimpleRecurrent
+from readme_nets import FullyConnected, Perceptron, SimpleRecurrent, SimpleRecurrent2
 
 from pyphoton import LSTM, MSE, SGD, Sequential, ShapeError, Unsupported, Workout, get_backend, seed_, set_context
 from pyphoton.backends.numpy.run import NumpyModule

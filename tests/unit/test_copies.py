@@ -4,8 +4,7 @@ import copy
 
 import numpy as np
 import pytest
-from test_flux_text import FullyConnected, Perceptron
-from test_unroll import SimpleRecurrent
+from readme_nets import FullyConnected, Perceptron, SimpleRecurrent
 
 from pyphoton import LSTM, MSE, SGD, BatchNorm, Dense, Sequential, Workout, fit_, freeze_
 from pyphoton.flux import Chain, Input, back_, net, param, relu, tanh, torch_, train_, unroll, update_

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from readme_nets import FullyConnected, Perceptron, SimpleRecurrent, SimpleRecurrent2
 
 from pyphoton import MSE, SGD, PhotonError, Workout
 from pyphoton.flux import (
@@ -21,73 +22,11 @@ from pyphoton.flux import (
     tf,
     torch_,
     unroll,
-    vcat,
     zeros,
     σ,
 )
 
 X = np.random.default_rng(1).normal(size=(3, 10, 4)).astype("float32")
-
-
-@net
-class FullyConnected:
-    """W; b; x -> x*W + b."""
-
-    W: Any
-    b: Any
-
-    def forward(self, x):
-        """x*W + b."""
-        return x @ self.W + self.b
-
-
-@FullyConnected.constructor
-def _(n_in: int, n_out: int):
-    return randn(n_in, n_out), randn(n_out)
-
-
-@net
-class Perceptron:
-    """layer; x -> σ(layer(x))."""
-
-    layer: Any
-
-    def forward(self, x):
-        """σ(layer(x))."""
-        return σ(self.layer(x))
-
-
-@Perceptron.constructor
-def _(n_in: int, n_out: int):
-    return Dense(n_in, n_out)
-
-
-@net
-class SimpleRecurrent:
-    """Wx; Wh; b; hidden."""
-
-    Wx: Any
-    Wh: Any
-    b: Any
-    hidden: Any
-
-    def forward(self, x):
-        """hidden = σ(Wx*x + Wh*hidden + b)."""
-        self.hidden = σ(self.Wx @ x + self.Wh @ self.hidden + self.b)
-        return self.hidden
-
-
-@net
-class SimpleRecurrent2:
-    """layer; hidden."""
-
-    layer: Any
-    hidden: Any
-
-    def forward(self, x):
-        """hidden = σ(layer(vcat(x, hidden)))."""
-        self.hidden = σ(self.layer(vcat(x, self.hidden)))
-        return self.hidden
 
 
 def test_custom_layers():

@@ -6,19 +6,7 @@ import pytest
 import pyphoton as pp
 from pyphoton.errors import KeraFlowError
 from pyphoton.keras import Input, Layer, Model, Sequential, get_tensor_shape, ops, variable, weights
-from pyphoton.keras.layer import Stock
-
-
-class Dense(Stock):
-    """A dense layer of the face."""
-
-    def __init__(self, units, **common):
-        self.units = units
-        super().__init__(**common)
-
-    def core(self):
-        """Pyphoton's Dense."""
-        return pp.Dense(self.units)
+from pyphoton.keras.layers import Dense
 
 
 class HalfDense(Layer):

@@ -9,21 +9,9 @@ import pytest
 import pyphoton as pp
 from pyphoton.errors import KeraFlowError, ShapeError
 from pyphoton.keras import Input, Layer, Model, Sequential, Tensor
-from pyphoton.keras.layer import Stock
+from pyphoton.keras.layers import Dense
 
 W, B, W2, B2 = np.array([[1.0, 2.0]]), np.array([3.0, 4.0]), np.array([[1.0, -1.0], [0.5, 2.0]]), np.array([0.25, -3.0])
-
-
-class Dense(Stock):
-    """A dense layer of the face."""
-
-    def __init__(self, units, activation=pp.identity, **common):
-        self.units, self.activated = units, activation
-        super().__init__(**common)
-
-    def core(self):
-        """Pyphoton's Dense."""
-        return pp.Dense(self.units, self.activated)
 
 
 class Sum(Layer):

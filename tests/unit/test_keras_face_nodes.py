@@ -8,29 +8,17 @@ import pyphoton as pp
 from pyphoton import keras
 from pyphoton.errors import KeraFlowError, ShapeError
 from pyphoton.keras import Input, Model, input_shape, output, output_shape, weights, weights_
-from pyphoton.keras.layer import Stock
+from pyphoton.keras.layers import Dense
 from pyphoton.keras.nodes import config
-
-
-class Dense(Stock):
-    """A dense layer of the face."""
-
-    def __init__(self, units, **common):
-        self.units = units
-        super().__init__(**common)
-
-    def core(self):
-        """Pyphoton's Dense."""
-        return pp.Dense(self.units)
 
 
 def test_one_node():
     """Keras.jl's calls: the tensor, its shape, with and without a number, of pyphoton's own layers too."""
-    for layer in (Dense(32), pp.LSTM(32)):
+    for layer, into in ((Dense(32), (140, 32)), (pp.LSTM(32), (32,))):
         a = Input(shape=(140, 256))
         y = layer(a)
         assert keras.input(layer) is a and keras.input(layer, 0) is a and output(layer) is y and output(layer, 0) is y
-        assert input_shape(layer) == (None, 140, 256) and output_shape(layer) == (None, 32)
+        assert input_shape(layer) == (None, 140, 256) and output_shape(layer) == (None, *into)
     dense = Dense(3)
     y = dense(Input(2))
     assert dense.output is y and dense.input_shape == (None, 2) and dense.output_shape == (None, 3) and dense.get_output_at(0) is y

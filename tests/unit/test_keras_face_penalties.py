@@ -7,23 +7,17 @@ import pyphoton as pp
 from pyphoton import graph
 from pyphoton.constraints import MaxNorm, MinMaxNorm, NonNeg, UnitNorm
 from pyphoton.errors import ArgumentError, KeraFlowError, ShapeError, TraceError
-from pyphoton.keras.layer import Layer, Stock
+from pyphoton.keras import layers
+from pyphoton.keras.layer import Layer
 from pyphoton.regularisers import L1, L1L2, L2, OrthogonalRegularizer
 
 W, B = np.array([[1.0, 2.0]]), np.array([3.0, 4.0])
 X, Y = np.array([[1.0]], "float32"), np.zeros((1, 2), "float32")
 
 
-class Dense(Stock):
-    """A dense layer of the face, as small as can be."""
-
-    def __init__(self, units, **common):
-        self.units = units
-        super().__init__(**common)
-
-    def core(self):
-        """Zeros before anything is given."""
-        return pp.Dense(self.units, initw="zeros")
+def dense(units, **options):
+    """A dense layer that begins with zeros where nothing is given."""
+    return layers.Dense(units, kernel_initializer="zeros", **options)
 
 
 class Stack(Layer):
@@ -42,7 +36,7 @@ class Stack(Layer):
 
 def given(**common):
     """The dense layer of the worked cases."""
-    return Dense(2, initial_weights=[W, B], **common)
+    return dense(2, initial_weights=[W, B], **common)
 
 
 def extra(model, x=X, y=Y, loss="mse"):
@@ -77,7 +71,7 @@ FORMS = {
 def test_initial_weights(form):
     """Keraflow's forms: W = [[1, 2]], b = [3, 4] and x = [[1]] give what they say; what is not given begins with zeros here."""
     weights, want = FORMS[form]
-    assert Dense(2, initial_weights=weights)(X).tolist() == want
+    assert dense(2, initial_weights=weights)(X).tolist() == want
 
 
 PENALTIES = {
@@ -105,7 +99,7 @@ def test_nested_and_shared_layers_are_penalised_once():
     """A layer that is deep inside, and one that is used twice, adds its penalty once."""
     assert extra(Stack([Stack([given(regularizers=[L1(0.01), L1(0.01)])])])) == pytest.approx(0.10, abs=1e-5)
     assert extra(pp.Sequential(given(regularizers=["l1"]), pp.Dense(2))) == pytest.approx(0.03, abs=1e-5)
-    square = Dense(2, initial_weights=[np.eye(2) * 2, [1.0, 1.0]], regularizers=["l1", "l1"])
+    square = dense(2, initial_weights=[np.eye(2) * 2, [1.0, 1.0]], regularizers=["l1", "l1"])
     assert extra(Stack([square, square]), np.ones((1, 2)), Y) == pytest.approx(0.06, abs=1e-5)
 
 
@@ -169,10 +163,10 @@ def test_add_loss():
 def test_added_loss_of_a_single_step_is_refused():
     """Inside an unrolled model, a loss of parameters counts; one of what a step computes says what to do instead."""
     x, y = np.ones((2, 3, 2), "float32"), np.zeros((2, 3, 2), "float32")
-    own = Dense(2, initial_weights=[np.eye(2), [0.0, 0.0]], regularizers=["l1"])
+    own = dense(2, initial_weights=[np.eye(2), [0.0, 0.0]], regularizers=["l1"])
     assert extra(pp.flux.unroll(own, 3), x, y) == pytest.approx(0.02, abs=1e-5)
     with pytest.raises(TraceError, match="single step"):
-        extra(pp.flux.unroll(Busy(Dense(2)), 3), x, y)
+        extra(pp.flux.unroll(Busy(dense(2)), 3), x, y)
 
 
 def test_added_loss_is_checked():
@@ -198,17 +192,17 @@ def test_refusals():
     """A single object, an unknown name, too many, and functions of another result are refused with the layer's name."""
     for word in ("regularizers", "constraints"):
         with pytest.raises(KeraFlowError, match="dictionary or a list"):
-            Dense(2, **{word: "l1" if word == "regularizers" else "maxnorm"})
+            dense(2, **{word: "l1" if word == "regularizers" else "maxnorm"})
         with pytest.raises(KeraFlowError, match="l7"):
-            Dense(2, **{word: ["l7"]})
+            dense(2, **{word: ["l7"]})
         with pytest.raises(KeraFlowError, match="More inputs than expected"):
-            pp.Workout(Dense(2, **{word: [abs] * 3}), "mse").step_(X, Y)
+            pp.Workout(dense(2, **{word: [abs] * 3}), "mse").step_(X, Y)
         with pytest.raises(KeraFlowError, match="Unknown name"):
-            pp.Workout(Dense(2, **{word: {"V": abs}}), "mse").step_(X, Y)
+            pp.Workout(dense(2, **{word: {"V": abs}}), "mse").step_(X, Y)
     with pytest.raises(ShapeError, match=r"regularizer of kernel.*one number"):
-        pp.Workout(Dense(2, name="top", regularizers=[abs]), "mse").step_(X, Y)
+        pp.Workout(dense(2, name="top", regularizers=[abs]), "mse").step_(X, Y)
     with pytest.raises(ShapeError, match=r"top constraint of kernel.*shape"):
-        pp.Workout(Dense(2, name="top", constraints=[lambda p: p.sum()]), "mse").step_(X, Y)
+        pp.Workout(dense(2, name="top", constraints=[lambda p: p.sum()]), "mse").step_(X, Y)
 
 
 # ---- constraints ---------------------------------------------------------------------------------------------------------
@@ -223,9 +217,9 @@ def test_max_norm_is_the_unconstrained_step_rescaled():
     """MaxNorm(2, axis=1) after one step of SGD: rows that are longer than 2 have length 2, in their own direction."""
     x, y = np.eye(2, dtype="float32"), np.zeros((2, 2), "float32")
     start = [np.array([[3.0, 4.0], [0.6, 0.8]]), np.zeros(2)]
-    free = after_step(Dense(2, initial_weights=start), x, y)[0]
+    free = after_step(dense(2, initial_weights=start), x, y)[0]
     for constraint in (MaxNorm(2, axis=1), MaxNorm(max_value=2, axis=[1])):
-        got = after_step(Dense(2, initial_weights=start, constraints=[constraint]), x, y)[0]
+        got = after_step(dense(2, initial_weights=start, constraints=[constraint]), x, y)[0]
         lengths = np.linalg.norm(free, axis=1, keepdims=True)
         assert lengths[0] > 2 > lengths[1]
         np.testing.assert_allclose(got, free * np.minimum(lengths, 2) / lengths, rtol=1e-6)
@@ -286,7 +280,7 @@ def test_measuring_constrains_nothing():
 def test_untrainable_through_two_stacks():
     """trainable=False on the outermost of two stacks leaves the weights as they are, to the last bit; back on, they move."""
     layer = given(regularizers=["l2"], constraints=["unitnorm"])
-    head = Dense(2)
+    head = dense(2)
     outer = Stack([Stack([layer])], trainable=False)
     w = pp.Workout(Stack([outer, head]), "mse", pp.Adam(0.1))
     for _ in range(3):
@@ -322,7 +316,7 @@ def test_function_that_makes_layers_at_every_call():
     """A plain function as the model, whose layer is made anew for every plan: penalty and constraint act by its path."""
 
     def model(x):
-        return Dense(2, name="own", initial_weights=[W, B], regularizers=["l1"], constraints=[lambda p: p * 0.5])(x)
+        return dense(2, name="own", initial_weights=[W, B], regularizers=["l1"], constraints=[lambda p: p * 0.5])(x)
 
     w = pp.Workout(model, "mse", pp.SGD(0.0))
     assert w.step_(X, Y) == pytest.approx(26.03, abs=1e-4)

@@ -8,22 +8,8 @@ import pytest
 import pyphoton as pp
 from pyphoton.errors import KeraFlowError
 from pyphoton.keras import Input, InputLayer, Model, Sequential, inputs, outputs
-from pyphoton.keras.layer import Stock
+from pyphoton.keras.layers import Dense
 from pyphoton.keras.nodes import layers
-
-
-class Dense(Stock):
-    """A dense layer of the face."""
-
-    spellings = {"output_dim": "units"}
-
-    def __init__(self, units, **common):
-        self.units = units
-        super().__init__(**common)
-
-    def core(self):
-        """Pyphoton's Dense."""
-        return pp.Dense(self.units)
 
 
 def grown():

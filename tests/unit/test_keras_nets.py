@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from test_flux_text import FullyConnected, Perceptron, SimpleRecurrent2
-from test_unroll import Lags, SimpleRecurrent
+from readme_nets import FullyConnected, Perceptron, SimpleRecurrent, SimpleRecurrent2
+from test_unroll import Lags
 
 import pyphoton as pp
 from pyphoton.flux import (

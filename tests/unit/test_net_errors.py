@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_flux_text import FullyConnected, Perceptron
-from test_unroll import SimpleRecurrent
+from readme_nets import FullyConnected, Perceptron, SimpleRecurrent
 
 from pyphoton import ArgumentError, DataError, PhotonError, Sequential, ShapeError, TraceError
 from pyphoton.flux import Chain, Dense, Net, hcat, net, param, prev, randn, softmax, unroll, vcat, zeros, σ

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_flux_text import FullyConnected, Perceptron, SimpleRecurrent2
+from readme_nets import FullyConnected, Perceptron, SimpleRecurrent, SimpleRecurrent2
 from test_nets import check_gradients
-from test_unroll import Holder, Lags, SimpleRecurrent
+from test_unroll import Holder, Lags
 
 from pyphoton import MSE, SGD, Concurrent, Dense, Dropout, Sequential, Workout, concatenate, sigmoid, tanh
 from pyphoton.flux import (

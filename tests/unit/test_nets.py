@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from readme_nets import FullyConnected, Perceptron
 
 import pyphoton as pp
 from pyphoton import (
@@ -31,34 +32,6 @@ from pyphoton.flux import net, randn, unroll, zeros
 
 σ = sigmoid
 RANDOM = np.random.default_rng(8)
-
-
-@net
-class FullyConnected:
-    """W; b; x -> x*W + b."""
-
-    W: Any
-    b: Any
-
-    def forward(self, x):
-        """One line."""
-        return x @ self.W + self.b
-
-
-@FullyConnected.constructor
-def _(n_in: int, n_out: int):
-    return randn(n_in, n_out), randn(n_out)
-
-
-@net
-class Perceptron:
-    """layer; x -> σ(layer(x))."""
-
-    layer: Any
-
-    def forward(self, x):
-        """One line."""
-        return σ(self.layer(x))
 
 
 def numbers(*shape):

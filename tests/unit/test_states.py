@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from readme_nets import SimpleRecurrent
 from test_nets import check_gradients
-from test_unroll import Lags, SimpleRecurrent, by_hand
+from test_unroll import Lags, by_hand
 
 from pyphoton import MSE, SGD, ArgumentError, Workout, fit_, freeze_, gradients, tanh
 from pyphoton.flux import net, param, unroll, unroll1

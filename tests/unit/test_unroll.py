@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from readme_nets import SimpleRecurrent, SimpleRecurrent2
 from test_nets import check_gradients
 
 from pyphoton import (
@@ -31,7 +32,7 @@ from pyphoton import (
     sigmoid,
     tanh,
 )  # fmt: skip
-from pyphoton.flux import flip, net, prev, randn, recurrent, reset_, stateless, unroll, unroll1, zeros
+from pyphoton.flux import flip, net, prev, recurrent, reset_, stateless, unroll, unroll1, zeros
 
 σ = sigmoid
 RANDOM = np.random.default_rng(3)
@@ -51,38 +52,6 @@ def numbers(*shape):
 def logistic(x):
     """σ in NumPy."""
     return 1 / (1 + np.exp(-x))
-
-
-@net
-class SimpleRecurrent:
-    """Wx; Wh; b; hidden; hidden = σ(Wx*x + Wh*hidden + b), as the text writes it."""
-
-    Wx: Any
-    Wh: Any
-    b: Any
-    hidden: Any
-
-    def forward(self, x):
-        """The value of the assignment is the result."""
-        self.hidden = σ(self.Wx @ x + self.Wh @ self.hidden + self.b)
-
-
-@SimpleRecurrent.constructor
-def _(n_in: int, n_out: int):
-    return randn(n_out, n_in), randn(n_out, n_out), randn(n_out), zeros(n_out)
-
-
-@net
-class SimpleRecurrent2:
-    """layer; hidden; hidden = σ(layer(vcat(x, hidden)))."""
-
-    layer: Any
-    hidden: Any
-
-    def forward(self, x):
-        """The same in one product."""
-        self.hidden = σ(self.layer(vcat(x, self.hidden)))
-        return self.hidden
 
 
 def by_hand(m, x, hidden=None):
