@@ -42,7 +42,7 @@ function slopes_back!(t::Taped, slopes::Vector{Any}, wanted::Vector{Bool}, into:
         dy === nothing && continue
         p.slopes[id] = p.slopes[id] === nothing ? dynamic(copy)(dy) : dynamic(added)(p.slopes[id], dy)
     end
-    t.deck.owner.active = nothing  # a session says anew what it trains
+    t.deck.owner.active = 0  # a session says anew what it trains
     foreach(w -> dynamic(aim!)(w, get(into, w.path, nothing)), p.weights)
     try
         descend!(p, route_from(p, Int[i.id for (i, asked) in zip(p.plan.inputs, wanted) if asked]))
