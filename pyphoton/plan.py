@@ -3,7 +3,7 @@
 A plan is a list of steps over numbered values. Inputs, constants and results of steps share one numbering. A step is a
 primitive of `ops.py` or a layer kind, knows its path ("encoder.2"), and names its parameters by path
 ("encoder.2.kernel"). Axis 0 of length None is the batch. Every plan is JSON; nothing in it is Python code, except an
-opaque function (op "python"), which only the engine that can call it accepts.
+opaque function (op "python"), which an engine has to call.
 """
 
 from __future__ import annotations

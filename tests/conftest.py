@@ -12,7 +12,7 @@ import pytest
 os.environ.setdefault("PYPHOTON_BACKEND", "torch")
 
 
-from pyphoton import get_backend, reset_context, seed_, set_context
+from pyphoton import reset_context, seed_, set_context
 
 
 def pytest_addoption(parser):
@@ -25,14 +25,6 @@ def fresh_context():
     seed_(0)
     yield
     reset_context()
-
-
-@pytest.fixture(autouse=True)
-def needs_python(request):
-    """Tests of functions that cannot be traced need an engine that calls them back."""
-    backend = get_backend() if request.node.get_closest_marker("python_step") else None
-    if backend is not None and "python" not in backend.supports:
-        pytest.skip(f"backend {backend.name} does not run Python functions that cannot be traced")
 
 
 @pytest.fixture

@@ -63,5 +63,6 @@ const BUILDERS = Dict{String,Any}(
     "rnn" => rnn,
     "lstm" => (d, made) -> Flux.LSTM(Flux.LSTMCell(weights(d)...)),
     "plan" => planned,
+    "held" => (d, made) -> PyPhoton.OPEN[PyPhoton.whole(d, "number")],
     "gru" => (d, made) -> Flux.GRU(Flux.GRUCell(weights(d)...)),
 )

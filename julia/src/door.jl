@@ -134,6 +134,7 @@ const CALLS = Dict{String,Any}(
     "gradient" => call_gradient,
     "state" => d -> shown(session_state(session_of(d))),
     "load" => call_load,
+    "python_steps" => d -> (PYTHON[] = Ptr{Cvoid}(UInt(whole(d, "address"))); nothing),
     "close" => d -> (delete!(OPEN, whole(d, "number")); nothing),
     "supports" => d -> supported(),
     "versions" => d -> versions(),

@@ -241,6 +241,34 @@ function rehearse_turns()
     end
 end
 
+"""A function of Python's that gives back what it is given: the result is its first input, the gradient of every input that of the result."""
+function echo(room::Ptr{Int})
+    at, count = 6, unsafe_load(room, 5)
+    if unsafe_load(room, 1) == FORWARD
+        for _ in 1:count
+            at += 3 + unsafe_load(room, at + 2)
+        end
+        foreach(k -> unsafe_store!(room, unsafe_load(room, 6 + k), at + k), 0:2+unsafe_load(room, 8))
+    else
+        slope = at + count + 1 + unsafe_load(room, at + count)
+        foreach(k -> unsafe_store!(room, unsafe_load(room, slope) * unsafe_load(room, at + k), slope + 3 + unsafe_load(room, slope + 2) + k), 0:count-1)
+    end
+    return Cint(0)
+end
+
+"""Steps that Python computes: a layer, a loss and a metric."""
+function rehearse_python()
+    PYTHON[] = @cfunction(echo, Cint, (Ptr{Int},))
+    for dtype in ("float32", "float64")
+        s = Sketch(dtype)
+        x = input!(s, [nothing, 3])
+        y = step!(s, "python", dense!(s, x, 3, 3); attrs=Dict("call" => 1), parameters=("weight" => [2],))
+        loss, metric = (step!(s, "python", step!(s, op, y; rank=0), x; attrs=Dict("call" => 1), rank=0) for op in ("mean", "sum"))
+        rehearse(plan_text(s, loss, metric))
+    end
+    PYTHON[] = C_NULL
+end
+
 function rehearse_convolutions()
     for rank in 1:3, activation in ("relu", "identity"), kind in ("conv", "conv_transpose")
         attrs = Dict("strides" => fill(1, rank), "padding" => kind == "conv" ? fill([0, 0], rank) : fill(0, rank), "output_padding" => fill(0, rank), "dilation" => fill(1, rank), "groups" => 1)
@@ -259,6 +287,7 @@ if ccall(:jl_generating_output, Cint, ()) == 1
     rehearse_attention()
     rehearse_gradients()
     rehearse_turns()
+    rehearse_python()
     rehearse_convolutions()
     rehearse_primitives()
     rehearse_losses()

@@ -12,7 +12,7 @@ function run_file(name)
 end
 
 @testset "PyPhoton" begin
-    for name in ("json", "layout", "elementary", "primitives", "layers", "optimisers", "training", "door", "sharing", "golden", "workout", "checkpoint", "scan", "columns", "engines")
+    for name in ("json", "layout", "elementary", "primitives", "layers", "optimisers", "training", "door", "sharing", "golden", "workout", "checkpoint", "scan", "columns", "engines", "python")
         @testset "$name" begin
             run_file("$name.jl")
         end

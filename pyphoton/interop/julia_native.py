@@ -89,6 +89,10 @@ class _Writer:
             return plain
         if isinstance(layer, Net | Equations | Unrolled):
             return [self.plan(layer, x, path)]
+        if hasattr(type(layer), "julia"):  # a module of torch
+            layer.infer(x.shape)
+            self.kept.append(self.keep(layer.julia))
+            return [{"kind": "held", "number": self.kept[-1]}]
         kind = getattr(layer, "kind", "")
         if kind not in _KINDS:
             raise _refused(layer, path, "a layer that Flux has, too", f"torch_(model).native has all layers, and {path or 'the model'} runs in Julia without it.")

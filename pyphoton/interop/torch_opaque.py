@@ -20,10 +20,9 @@ SAMPLES = 2
 
 
 class TorchLayer(Layer):
-    """A torch module on batches: `from_torch(module, opaque=True)` makes it. It runs on engines that call Python functions: torch.
+    """A torch module on batches: `torch_layer(module)` makes it, and `from_torch(module, opaque=True)`. torch computes it on every engine.
 
     Input: one batch of known lengths. Output: one tensor, batch first. Parameters: the module's, under its own names; both share memory.
-    Errors: Unsupported on another engine.
     """
 
     kind = "python"
@@ -61,6 +60,19 @@ class TorchLayer(Layer):
         """What the step is called, and that it takes one tensor."""
         return {"name": type(self.module).__name__, "structure": [None]}
 
+    @property
+    def julia(self) -> Any:
+        """The layer for a model of Julia's Flux, always the same one, as juliacall shows it. Errors: BackendMissing."""
+        from pyphoton.interop.torch_in_julia import in_julia
+
+        return in_julia(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        """A layer with a module and numbers of its own."""
+        made = super().__deepcopy__(memo)
+        _share(made)
+        return made
+
     def _dtype(self) -> Any:
         return next((t.detach().numpy().dtype for _, t, _ in _floats(self.module)), np.dtype("float32"))
 
@@ -95,11 +107,18 @@ def keep(module: torch.nn.Module, path: str, name: str | None, dtype: str) -> To
     if not floats:
         return layer
     parameters.place(layer, {n: t.detach().cpu().numpy() for n, t, _ in floats}, (), dtype, path)
-    view = parameters.view(layer)
     for own, tensor, role in floats:
-        tensor.data = torch.from_numpy(view[own].value)
-        view[own].frozen = role == "weight" and not tensor.requires_grad
+        parameters.view(layer)[own].frozen = role == "weight" and not tensor.requires_grad
+    _share(layer)
     return layer
+
+
+def _share(layer: TorchLayer) -> None:
+    """Lay the module's tensors over the layer's parameters."""
+    if layer.built:
+        view = parameters.view(layer)
+        for name, tensor, _ in _floats(layer.module):
+            tensor.data = torch.from_numpy(view[name].value)
 
 
 def _floats(module: torch.nn.Module) -> list[tuple[str, torch.Tensor, str]]:

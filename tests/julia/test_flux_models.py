@@ -223,10 +223,12 @@ def test_no_torch_step_while_julia_runs(asked, monkeypatch):
     assert steps == [1]
 
 
-def test_an_opaque_module_of_torch_is_refused_in_julia():
-    """A module that was kept on torch names the engines that can run it."""
+def test_an_opaque_module_of_torch_runs_in_julia(asked):
+    """A module that was kept on torch is called back by Julia, to predict and to train."""
     import torch
 
-    model = from_torch(torch.nn.Sequential(torch.nn.Hardswish()), opaque=True)
-    with pytest.raises(pp.Unsupported, match="'torch'"):
-        flux(model)(batch(2, 3))
+    model = from_torch(torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.Hardswish()), opaque=True)
+    x = batch(2, 3)
+    expected = model(x)
+    np.testing.assert_allclose(flux(model)(x), expected, atol=1e-6)
+    assert "run" in asked

@@ -494,7 +494,7 @@ LOSSES = {
 }
 
 
-@pytest.mark.parametrize("what", [pytest.param(w, marks=[pytest.mark.python_step] if w.startswith("opaque") else []) for w in LOSSES])
+@pytest.mark.parametrize("what", LOSSES)
 def test_losses_that_are_none(what):
     """A loss has to give one number that depends on the prediction; anything else is refused and leaves the workout fresh."""
     loss, kind, words = LOSSES[what]

@@ -375,7 +375,6 @@ def spying(seen):
     return loss
 
 
-@pytest.mark.python_step
 def test_default_convertor_casts_to_float32():
     """Nested float64 data arrives as float32 at the loss, targets too."""
     seen = []
@@ -392,18 +391,16 @@ def test_default_convertor_casts_to_float32():
     assert seen == [[torch.float32] * 4]
 
 
-@pytest.mark.python_step
 def test_identity_passes_the_same_object():
     """With convertor=identity the loss of a torch backend is given the very tensor that the minibatch held."""
     seen = []
     batches = [(torch.from_numpy(x), torch.from_numpy(y)) for x, y in BATCHES]
-    Workout(Dense(2), spying(seen), seed=1).fit_(batches, convertor=identity)
+    Workout(Dense(2), spying(seen), backend="torch", seed=1).fit_(batches, convertor=identity)
     assert len(seen) == 3
     for (_, given), (_, y) in zip(seen, batches, strict=True):
         assert given is y
 
 
-@pytest.mark.python_step
 def test_identity_leaves_the_dtype():
     """float64 data arrives as float64 in a float64 model with convertor=identity."""
     seen = []

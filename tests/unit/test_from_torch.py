@@ -221,7 +221,6 @@ def test_only_modules_are_read():
         from_torch(nn.Linear)
 
 
-@pytest.mark.python_step
 def test_an_opaque_module_runs_and_learns_on_torch():
     """With opaque=True the unknown module computes and trains as in torch, and its memory is shared with the model."""
     torch.manual_seed(2)
@@ -241,7 +240,6 @@ def test_an_opaque_module_runs_and_learns_on_torch():
     np.testing.assert_array_equal(module[1].inner.weight.detach().numpy(), model.parameters["1.inner.weight"].value)
 
 
-@pytest.mark.python_step
 def test_an_opaque_module_tells_its_shape():
     """Sizes are found by asking the module; an input that it does not take is a ShapeError with the layer's place."""
     model = from_torch(nn.Sequential(nn.Hardswish(), nn.Conv2d(2, 3, 3), nn.PixelShuffle(1)), opaque=True)

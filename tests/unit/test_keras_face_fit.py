@@ -210,7 +210,6 @@ def test_verbs():
             model.fit(X, Y, **wrong)
 
 
-@pytest.mark.python_step
 def test_a_loss_that_calls_an_engine():
     """A function that torch alone can run trains as one step."""
     torch = pytest.importorskip("torch", reason="the loss calls it")

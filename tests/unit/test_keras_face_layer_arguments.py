@@ -201,7 +201,6 @@ def test_functions_that_cannot_be_followed_need_their_shape():
         K.Lambda(lambda x: np.linalg.norm(x, axis=1))(batch(2, 3))
 
 
-@pytest.mark.python_step
 def test_lambda_runs_python_where_the_engine_can():
     """With a shape an untraceable function becomes a step of its own."""
     layer = K.Lambda(lambda x: x.cumsum(1) if not hasattr(x, "node") else float(x), output_shape_fn=lambda s: s)

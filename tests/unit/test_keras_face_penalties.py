@@ -133,7 +133,6 @@ def test_history_and_metrics():
     assert with_convertor["loss"] == pytest.approx(26.0, abs=1e-4)
 
 
-@pytest.mark.python_step
 def test_loss_that_cannot_be_traced():
     """A loss in plain Python has penalties added, too."""
 

@@ -146,7 +146,6 @@ def test_no_epochs_change_nothing():
     assert_same(everything(workout), before)
 
 
-@pytest.mark.python_step
 def test_each_epoch_visits_every_sample_once_in_a_new_order():
     """Whole arrays are shuffled anew for each epoch, X and Y together, the last smaller minibatch kept."""
     seen = []
@@ -510,7 +509,6 @@ def test_metric_names_that_are_kept_for_the_loss(name):
         Workout(Dense(1), MSE(), metrics=[metric])
 
 
-@pytest.mark.python_step
 def test_metric_that_cannot_be_traced():
     """A metric of torch functions is called with the backend's own tensors and gives its value."""
 
@@ -524,7 +522,6 @@ def test_metric_that_cannot_be_traced():
     assert workout.history["largest"][1] == pytest.approx(np.max(p - Y), rel=1e-5)
 
 
-@pytest.mark.python_step
 def test_loss_that_cannot_be_traced_trains():
     """A loss of torch functions gives the same training as the library's."""
 
@@ -729,7 +726,6 @@ def test_error_in_the_second_epoch_keeps_the_first():
     assert workout.history["loss"] == control.history["loss"]
 
 
-@pytest.mark.python_step
 @pytest.mark.parametrize("role", ["loss", "metric"])
 def test_error_in_a_loss_or_metric_comes_out_as_itself(role):
     """A loss or metric that fails at the third minibatch undoes the epoch and shows its own exception."""

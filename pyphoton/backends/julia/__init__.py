@@ -21,7 +21,7 @@ class JuliaBackend:
         log_softmax add sub mul div pow mod maximum minimum eq ne lt le gt ge logical_and logical_or logical_not where matmul
         sum mean max min prod argmax reshape flatten transpose concat getitem cast one_hot cross_entropy
         dense embedding dropout noise conv conv_transpose max_pool avg_pool adaptive_avg_pool adaptive_max_pool batch_norm layer_norm
-        rnn lstm gru parameter scan gradient
+        rnn lstm gru parameter scan gradient python
         """.split()
     )
 

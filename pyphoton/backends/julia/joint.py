@@ -50,6 +50,10 @@ class JuliaJoint:
             self.asked = turns, [[self.module.plan(t.plan), list(t.sessions)] for t in turns]
         return self.asked[1]
 
+    def _trains(self, turns: Turns) -> bool:
+        """Whether any parameter of the plans is trained."""
+        return any(self.sessions[k].trains(turn.plan) for turn in turns for k in turn.sessions)
+
     def _whole(
         self, data: Whole[Turns], train: bool, every: int, hook: Hook | None, interrupt: Any, finite: bool, rates: JointRates | None
     ) -> Report:  # fmt: skip
@@ -57,8 +61,10 @@ class JuliaJoint:
         order = None if data.order is None else np.ascontiguousarray(data.order, dtype="int64")
         listed = None if rates is None else np.array([tuple(rates(k)) for k in range(data.count)], dtype="float64")
         listener = _Listener(_renewing(hook, rates, listed)) if hook is not None and every else None
-        found = self.runtime.ask(
-            "epoch", sessions=self.numbers, turns=self._turns(data.plan), arrays=bridge.described(held), samples=data.samples,
+        turns = self._turns(data.plan)
+        found = self.module.ask(
+            "epoch", *(t.plan for t in data.plan), differentiates=train and self._trains(data.plan),
+            sessions=self.numbers, turns=turns, arrays=bridge.described(held), samples=data.samples,
             order=None if order is None else order.ctypes.data, batch=data.batch_size, train=train, finite=finite,
             every=every, hook=listener and listener.address, poll=POLL, interrupt=None if interrupt is None else interrupt.ctypes.data,
             rates=None if listed is None else listed.ctypes.data,
@@ -78,10 +84,11 @@ class JuliaJoint:
         samples: list[int] = []
         failed, stopped = None, False
         for turns, arrays, count in data.batches:
-            held = tuple(map(bridge.dense, arrays))
-            done = self.runtime.ask(
-                "step", sessions=self.numbers, turns=self._turns(turns), arrays=bridge.described(held), samples=count, train=train,
-                finite=finite, begins=not rows, rates=None if rates is None else list(rates(len(rows))),
+            held, described = tuple(map(bridge.dense, arrays)), self._turns(turns)
+            done = self.module.ask(
+                "step", *(t.plan for t in turns), differentiates=train and self._trains(turns),
+                sessions=self.numbers, turns=described, arrays=bridge.described(held), samples=count, train=train, finite=finite,
+                begins=not rows, rates=None if rates is None else list(rates(len(rows))),
             )  # fmt: skip
             if done["failed"] >= 0:
                 failed = turns[done["failed"]].plan, held

@@ -8,7 +8,7 @@ from typing import Any
 
 from pyphoton.backends.base import NONE, Limits
 from pyphoton.backends.joint import check_sessions
-from pyphoton.backends.julia import bridge
+from pyphoton.backends.julia import bridge, python_steps
 from pyphoton.backends.julia.runtime import Runtime, start
 from pyphoton.optimisers import Optimiser
 from pyphoton.plan import Plan
@@ -23,21 +23,30 @@ class JuliaModule:
         specs = [{"path": path, "role": roles[path], **bridge.describe(a)} for path, a in self.parameters.items()]
         self.number: int = self.runtime.ask("open_module", parameters=specs, seed=seed)
         self.plans: weakref.WeakKeyDictionary[Plan, int] = weakref.WeakKeyDictionary()
+        self.python_steps: weakref.WeakKeyDictionary[Plan, tuple[python_steps.PythonStep, ...]] = weakref.WeakKeyDictionary()
         weakref.finalize(self, self.runtime.later, "close", number=self.number)
 
     def plan(self, plan: Plan) -> int:
         """The plan's number in Julia, where it is lowered once and forgotten with the plan."""
         found = self.plans.get(plan)
         if found is None:
-            found = self.plans[plan] = self.runtime.ask("add_plan", module=self.number, plan=plan.to_json())
+            text, steps = python_steps.numbered(plan, self.parameters)
+            if steps:
+                self.python_steps[plan] = steps
+                self.runtime.calls_python  # noqa: B018  (Julia has to know it)
+            found = self.plans[plan] = self.runtime.ask("add_plan", module=self.number, plan=text)
             weakref.finalize(plan, _drop, weakref.ref(self), found)
         return found
+
+    def ask(self, call: str, *plans: Plan, differentiates: bool = False, **arguments: Any) -> Any:
+        """A request that runs these plans, which may call functions of Python's. Errors: those of Runtime.ask, and what such a function raises."""
+        return python_steps.ask(self, plans, call, arguments, differentiates=differentiates)
 
     def run(self, plan: Plan, arrays: tuple[Any, ...], *, training: bool = False, carried: bool = False) -> tuple[Any, ...]:
         """The plan's outputs."""
         held = tuple(map(bridge.dense, arrays))
-        shown = self.runtime.ask(
-            "run", module=self.number, plan=self.plan(plan), arrays=bridge.described(held), training=training, carried=carried
+        shown = self.ask(
+            "run", plan, module=self.number, plan=self.plan(plan), arrays=bridge.described(held), training=training, carried=carried
         )
         return tuple(map(bridge.copied, shown))
 

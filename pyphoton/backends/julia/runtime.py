@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
-from pyphoton.backends.julia import bridge, locate
+from pyphoton.backends.julia import bridge, locate, python_steps
 from pyphoton.errors import BackendMissing, Unsupported
 
 
@@ -26,6 +26,8 @@ class Runtime:
         self.owner = threading.get_ident()
         self.process = os.getpid()
         self._later: deque[tuple[str, dict[str, Any]]] = deque()
+        self.running: list[Any] = []  # requests that may call Python back (python_steps.py), the innermost last
+        self.inside: list[Any] = []  # those of them that are calling Python now
 
     def ask(self, call: str, **arguments: Any) -> Any:
         """Let Julia do something: the calls of julia/src/door.jl. Errors: Unsupported, JuliaError."""
@@ -33,7 +35,8 @@ class Runtime:
         while self._later:
             late, of = self._later.popleft()
             bridge.ask(self.door, late, of)
-        return bridge.ask(self.unlocked_door if call in bridge.UNLOCKED else self.door, call, arguments)
+        unlocked = call in bridge.UNLOCKED and not self.running
+        return bridge.ask(self.unlocked_door if unlocked else self.door, call, arguments)
 
     def later(self, call: str, **arguments: Any) -> None:
         """Ask before the next call: for objects that go away, which may happen in any thread."""
@@ -45,6 +48,11 @@ class Runtime:
             raise Unsupported("Julia", "the process that started it", "a forked one", "Start worker processes with the spawn method.")
         if threading.get_ident() != self.owner:
             raise Unsupported("Julia", "the thread that first used it", "another one", "Train and predict from one thread.")
+
+    @cached_property
+    def calls_python(self) -> Any:
+        """The C function with which Julia computes steps that only Python can; Julia knows its address from now on."""
+        return python_steps.offered(self)
 
     @cached_property
     def julia(self) -> Any:

@@ -20,6 +20,7 @@ class JuliaSession:
 
     def __init__(self, module: JuliaModule, optimiser: Optimiser, frozen: frozenset[str], limits: Limits = NONE) -> None:
         self.module, self.runtime = module, module.runtime
+        self.frozen = frozen
         self.limits = dict(limits)  # plans, which Julia forgets with Python's
         numbers = {name: value for name, value in optimiser.arguments().items() if name != "schedule"}
         described = {"kind": type(optimiser).__name__.lower(), **numbers}
@@ -36,10 +37,15 @@ class JuliaSession:
         joint = JuliaJoint(self.module, (self,))
         return joint.one_pass(alone(data), train=train, every=every, hook=hook, interrupt=interrupt, finite=finite, rates=rates_alone(rates))
 
+    def trains(self, plan: Plan) -> bool:
+        """Whether any parameter of the plan is trained."""
+        return any(p.role == "weight" and path not in self.frozen for path, p in plan.params.items())
+
     def gradient(self, plan: Plan, arrays: tuple[Any, ...]) -> tuple[tuple[float, ...], dict[str, Any], tuple[Any, ...]]:
         """Values, gradients by parameter path, and by input."""
         held = tuple(map(bridge.dense, arrays))
-        found = self.runtime.ask("gradient", session=self.number, plan=self.module.plan(plan), arrays=bridge.described(held))
+        number, described = self.module.plan(plan), bridge.described(held)
+        found = self.module.ask("gradient", plan, differentiates=True, session=self.number, plan=number, arrays=described)
         by_path = {path: bridge.copied(a) for path, a in found["by_path"].items()}
         return tuple(found["values"]), by_path, tuple(None if a is None else bridge.copied(a) for a in found["by_input"])
 

@@ -12,7 +12,7 @@ from pyphoton.backends.base import Hook, JointBatches, JointRates, Report, Turn,
 from pyphoton.backends.joint import check_turns
 from pyphoton.backends.torch.passes import Values, one_pass
 from pyphoton.backends.torch.program import Parameters, Program
-from pyphoton.errors import ShapeError, TraceError
+from pyphoton.measured import no_gradient, not_one_number
 from pyphoton.plan import Plan
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def loss_of(value: Any) -> Tensor:
     """The loss as torch can differentiate it. Errors: TraceError, ShapeError for an opaque function that gives something else."""
     if not isinstance(value, Tensor) or not value.requires_grad:
         shown = "a tensor without gradient" if isinstance(value, Tensor) else repr(value)
-        raise TraceError("loss", "a tensor whose gradient reaches the parameters", shown, "Return what tensor operations made of the prediction.")
+        raise no_gradient(shown)
     if value.numel() != 1:
-        raise ShapeError("loss", "one number for the batch", f"shape {tuple(value.shape)}", "Reduce it: .mean().")
+        raise not_one_number("loss", value.shape)
     return value
