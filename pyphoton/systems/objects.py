@@ -99,6 +99,8 @@ class MLSystem(MLObject):
                 raise ArgumentError(where, "a model: a layer, or an object derived from MLModel", repr(model), hint)
             if isinstance(models, Mapping) and not (isinstance(name, str) and name.isidentifier()):
                 raise ArgumentError(f"{type(self).__name__}.models", "names like those of variables", repr(name))
+        if len({id(model) for _, model in members}) != len(members):
+            raise ArgumentError(f"{type(self).__name__}.models", "each model once", "one of them twice", "Models may share layers: put the shared layer into both.")
         vars(self)["_models"] = dict(models) if isinstance(models, Mapping) else [model for _, model in members]
 
     def children(self) -> dict[str, Any]:
@@ -212,7 +214,7 @@ class MLSystem(MLObject):
 
     @property
     def current_epoch(self) -> Any:
-        """The epochs done. A step that uses it is traced again for each epoch."""
+        """The number of the running epoch, from 0. A step that uses it is traced again for each epoch."""
         return recording.counter("current_epoch", lambda: self.trainer.epochs)
 
     @property
@@ -244,8 +246,6 @@ def named_models(system: MLSystem) -> dict[str, Layer]:
     attributes = {id(layer): name for name, layer in reversed(_found(system).items())}
     named: dict[str, Layer] = {}
     for model in models:
-        if any(model is known for known in named.values()):
-            continue
         own = getattr(model, "name", None)
         name = own if isinstance(own, str) and own else attributes.get(id(model)) or type(model).__name__.lower()
         named[unique(name, named)] = model

@@ -83,6 +83,21 @@ class Trainer:
         """The optimisers, each over the parameters of its models, with their schedules."""
         return tuple(one.optimiser for one in self.configured)
 
+    @property
+    def callback_metrics(self) -> dict[str, float]:
+        """What the last epoch gave, by name: Lightning's name for the last row of the history."""
+        return dict(self.history.epochs[-1]) if self.history.epochs else {}
+
+    @property
+    def current_epoch(self) -> int:
+        """The epochs done: Lightning's name."""
+        return self.epochs
+
+    @property
+    def global_step(self) -> int:
+        """The minibatches trained with: Lightning's name. A minibatch counts once, however many optimisers step."""
+        return self.steps
+
     # ---- training ----------------------------------------------------------------------------------------------------
 
     @checked
@@ -147,10 +162,9 @@ class Trainer:
             row.update(clocks.named(max(self.steps - first, 1)))
         finally:
             progress.close(self.steps - first, self._shown(row))
-        if whole and not running.cut:
-            self.epochs += 1
         with running.stoppable():
-            job.hooks.call("on_train_epoch_end")
+            job.hooks.call("on_train_epoch_end")  # current_epoch is still the number of this epoch, as in Lightning
+        self.epochs += whole and not running.cut
         self.history.epochs.append({"epoch": self.epochs, "steps": self.steps, **row, "seconds": perf_counter() - begun})
         if not running.stopped:
             running.epoch(number - 1, row)

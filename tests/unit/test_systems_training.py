@@ -36,6 +36,7 @@ from pyphoton.systems import (
     Optimizer,
     ReduceLROnPlateau,
     StepLR,
+    configure_optimizer,
     configure_optimizers,
     loss,
     setup,
@@ -127,6 +128,30 @@ def test_several_optimisers_update_at_once():
     np.testing.assert_allclose(kernels(system)[0], a - 0.1 * slope(a, X, Y), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(kernels(system)[1], b - 0.3 * slope(b, X, Y), rtol=1e-5, atol=1e-6)
     assert set(trainer.history.epochs[0]) >= {"lr_line", "lr_line_2", "loss"}
+
+
+def test_a_shared_layer_is_trained_by_the_optimisers_of_both_models():
+    """Each takes the gradient of the same loss at the same parameters: the steps add up."""
+    shared = Dense(1, use_bias=False)
+
+    class Uses(MLModel):
+        def __init__(self):
+            self.dense = shared
+
+        def forward(self, x):
+            return self.dense(x)
+
+        def loss(self, batch):
+            return MSE()(self(batch[0]), batch[1])
+
+    class Shares(MLSystem):
+        def configure_optimizer(self):
+            return [SGD(0.1), SGD(0.02)]
+
+    trainer = setup(Shares([Uses(), Uses()]), (X, Y))
+    w = shared.parameters.kernel.value.copy()
+    trainer.fit(1, batch_size=None)
+    np.testing.assert_allclose(shared.parameters.kernel.value, w - (0.1 + 0.02) * 2 * slope(w, X, Y), rtol=1e-5, atol=1e-6)
 
 
 FORMS = {
@@ -256,6 +281,23 @@ def test_configure_optimizer_is_required():
     assert setup(Plural([Line()]), (X, Y)).optimizers[0].lr == 0.1
 
 
+def test_the_method_may_stand_outside_of_the_class():
+    """configure_optimizer is a generic function: what is registered for a type counts in setup, too."""
+
+    class Registered(MLSystem):
+        pass
+
+    @configure_optimizer.register(Registered)
+    def optimisers_of(system):
+        return SGD(0.3)
+
+    system = Registered([Line()])
+    assert configure_optimizer(system).lr == 0.3
+    assert setup(system, (X, Y)).optimizers[0].lr == 0.3
+    with pytest.raises(PhotonError, match="an MLSystem first"):
+        configure_optimizer(3)
+
+
 # ---- steps ---------------------------------------------------------------------------------------------------------------
 
 
@@ -380,7 +422,7 @@ def test_batches_keep_their_structure():
     (lambda self, batch: 3.0, "a loss that is a tensor, received 3.0"), (lambda self, batch: self.models[0](batch[0]), "one number for the batch"),
     (lambda self, batch: {"other": 1}, "a dictionary with 'loss'"), (lambda self: 1, r"of \(self, batch, batch_idx\)"), (lambda self, batch: "x", "'x'"),
     (lambda self, batch: self.log("a", None), "one number, received None"), (lambda self, batch: self.log("a", batch[0]), r"one number, received \(batch, 3\)"),
-    (lambda self, batch: self.log(3, 1.0), "a name"), (lambda self, batch: [self.log("a", 1.0), self.log("a", 1.0)], "same name twice"),
+    (lambda self, batch: self.log(3, 1.0), "a name"), (lambda self, batch: self.log("lr", 1.0), "by itself"), (lambda self, batch: [self.log("a", 1.0), self.log("a", 1.0)], "same name twice"),
     (lambda self, batch: self.log("a", 1.0, on_step=False, on_epoch=False), "on_step or on_epoch"), (lambda self, batch: batch[5], "IndexError"),
     (lambda self, batch: self.optimizers().step(), "training in a system|manual_backward"), (lambda self, batch: {"loss": loss(self, batch), "p": self.models[0](batch[0])}, r"log\('p'\): expected one number"),
 ])  # fmt: skip
@@ -433,7 +475,8 @@ def test_hooks_come_in_order_and_may_log():
 
     trainer = setup(Hooked(), (X, Y), (X[:5], Y[:5])).fit(1, batch_size=11)
     assert said == ["fit", "epoch 0", "batch 0 11 ['loss']", "batch 1 11 ['loss']", "validated", "end", "over"]
-    assert trainer.history.epochs[0]["mark"] == 7.0
+    assert trainer.history.epochs[0]["mark"] == trainer.callback_metrics["mark"] == 7.0
+    assert (trainer.current_epoch, trainer.global_step) == (1, 2)
 
 
 def test_hooks_that_nobody_calls_are_refused():
@@ -452,7 +495,7 @@ def test_callbacks_and_should_stop_end_training():
 
     class Stops(Lines):
         def on_train_epoch_end(self):
-            if self.current_epoch == 2:
+            if self.current_epoch == 1:
                 self.trainer.should_stop = True
 
     trainer = setup(Stops(), (X, Y)).fit(9)
