@@ -25,9 +25,14 @@ def restore_layer(layer: Any, state: dict[str, Any]) -> None:
     remember(layer, state["met"])
 
 
-def workout_state(workout: Workout) -> dict[str, Any]:
-    """A workout as descriptions, arrays and numbers: everything that `workout_of` goes on from."""
-    session = None if workout._session is None else {n: np.array(a) for n, a in workout._session.state().items()}
+def session_state(workout: Workout) -> dict[str, Any] | None:
+    """What the optimiser and the random numbers go on from, as the engine has it now; None before any training. Errors: Unsupported in another thread."""
+    return None if workout._session is None else dict(workout._session.state())
+
+
+def workout_state(workout: Workout, found: dict[str, Any] | None) -> dict[str, Any]:
+    """A workout as descriptions, arrays and numbers: everything that `workout_of` goes on from. found: the `session_state`."""
+    session = None if found is None else {n: np.array(a) for n, a in found.items()}
     return {
         "model": workout.model, "loss": workout.loss, "opt": workout.opt, "metrics": workout.metrics, "session": session,
         "values": {name: dict(workout.history[name]) for name in workout.history}, "rows": list(workout.history.epochs),

@@ -18,6 +18,8 @@ def as_array(x: Any, owner: str) -> Any:
     Errors: DataError for what does not hold numbers.
     """
     if isinstance(x, np.ndarray):
+        if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
+            raise DataError(owner, "a value everywhere", "an array with masked elements", "Fill them: x.filled(0).")
         found = x
     elif getattr(x, "__dlpack_device__", None) is not None and x.__dlpack_device__()[0] not in (1, 3):
         return x

@@ -15,10 +15,10 @@ from pyphoton.activations import get as activation_of
 from pyphoton.arguments import is_integer
 from pyphoton.config import DTYPES
 from pyphoton.description import Description
-from pyphoton.errors import ArgumentError, BackendMissing, ShapeError, UnknownName, near
+from pyphoton.errors import ArgumentError, BackendMissing, ShapeError, UnknownName, Unsupported, near
 from pyphoton.interop.sklearn_targets import OfTarget, Weighed
 from pyphoton.layers import Dense, Sequential
-from pyphoton.pickled import workout_of, workout_state
+from pyphoton.pickled import session_state, workout_of, workout_state
 from pyphoton.workout import Workout
 
 try:
@@ -177,7 +177,7 @@ class PhotonEstimator(BaseEstimator):  # type: ignore[misc]
         workout.fit_(
             training, validation, epochs=epochs, batch_size=size, shuffle=self.shuffle, callbacks=self.callbacks, verbose=self.verbose,
         )  # fmt: skip
-        self._kept = workout
+        self._kept, self._session = workout, session_state(workout)
         self.history_ = [dict(row) for row in workout.history.epochs]
         self.loss_curve_ = [row["loss"] for row in self.history_ if "loss" in row]
         self.n_iter_ = workout.epochs
@@ -232,8 +232,14 @@ class PhotonEstimator(BaseEstimator):  # type: ignore[misc]
     def __getstate__(self) -> dict[str, Any]:
         """What pickling keeps: arguments, and descriptions and arrays of what was trained."""
         state = dict(super().__getstate__())
-        kept = state.get("_kept")
-        return {**state, "_kept": workout_state(kept)} if isinstance(kept, Workout) else state
+        kept, session = state.get("_kept"), state.pop("_session", None)
+        if not isinstance(kept, Workout):
+            return state
+        try:
+            session = session_state(kept)
+        except Unsupported:  # joblib pickles in a thread of its own, where Julia cannot be asked: as it was after the last fit
+            pass
+        return {**state, "_kept": workout_state(kept, session)}
 
     def _outputs(self, x: Any) -> Any:
         """The model's outputs, (samples, outputs). Errors: NotFittedError, ValueError."""

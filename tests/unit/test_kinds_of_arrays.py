@@ -67,6 +67,7 @@ FORMS = {
     "torch": lambda a: library("torch").tensor(a),
     "torch with gradient": lambda a: library("torch").tensor(a, requires_grad=a.dtype.kind == "f"),
     "jax": lambda a: library("jax").numpy.asarray(a),
+    "pyarrow": lambda a: library("pyarrow").table({str(i): a[:, i] for i in range(3)}) if a.ndim == 2 else library("pyarrow").array(a),
     "dlpack": ByDLPack,
     "interface": ByInterface,
     "decimals": lambda a: frame("pandas", np.vectorize(decimal.Decimal, otypes=[object])(a)) if a.ndim == 2 else a,
@@ -172,6 +173,13 @@ def test_a_pandas_category_of_numbers_is_refused():
     pandas = library("pandas")
     with pytest.raises(DataError, match="column 'a': expected numbers, received categories"):
         Dense(2)(pandas.DataFrame({"a": pandas.Categorical([1, 2, 3])}))
+
+
+def test_masked_elements_are_missing_values():
+    """NumPy's masked arrays: what is masked is not read as if it were there."""
+    with pytest.raises(DataError, match="inputs: expected a value everywhere, received an array with masked elements"):
+        Dense(2)(np.ma.masked_greater(X, 1.0))
+    np.testing.assert_array_equal((model := Dense(2))(np.ma.array(X)), model(X))
 
 
 def test_a_lazy_table_is_told_to_collect():

@@ -9,7 +9,7 @@ from test_copies import MODELS, X, Y
 
 from pyphoton import MSE, Adam, BatchNorm, Dense, Dropout, Input, Sequential, Workout, fit_, freeze_, relu
 from pyphoton.flux import train_
-from pyphoton.pickled import workout_of, workout_state
+from pyphoton.pickled import session_state, workout_of, workout_state
 
 
 @pytest.mark.parametrize("name", [n for n in MODELS if n not in ("net", "nets")])
@@ -49,7 +49,7 @@ def test_a_workout_goes_on_where_it_was():
     """Weights, running means, Adam's state, dropout's random numbers, history and counters: going on is the same to the bit."""
     whole = Workout(Sequential(Input(4), Dense(8, relu), BatchNorm(), Dropout(0.3), Dense(3)), MSE(), Adam(0.01), seed=3)
     fit_(whole, (X, Y), epochs=2, batch_size=2, verbose=False)
-    half = workout_of(pickle.loads(pickle.dumps(workout_state(whole))))
+    half = workout_of(pickle.loads(pickle.dumps(workout_state(whole, session_state(whole)))))
     assert (half.steps, half.epochs, list(half.history("loss")[1])) == (whole.steps, whole.epochs, list(whole.history("loss")[1]))
     for workout in (whole, half):
         fit_(workout, (X, Y), epochs=2, batch_size=2, verbose=False)
@@ -61,7 +61,7 @@ def test_the_state_of_a_workout_is_a_copy():
     """Training on leaves what was taken of a workout; copy.deepcopy of it is one more."""
     workout = Workout(Dense(3), MSE(), Adam(0.1), seed=1)
     fit_(workout, (X, Y), verbose=False)
-    taken = copy.deepcopy(workout_state(workout))
+    taken = copy.deepcopy(workout_state(workout, session_state(workout)))
     before = workout.predict(X)
     fit_(workout, (X, Y), verbose=False)
     np.testing.assert_array_equal(workout_of(taken).predict(X), before)

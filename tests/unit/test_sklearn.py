@@ -247,3 +247,15 @@ def test_what_does_not_fit_is_said():
         PhotonRegressor(epochs=0).fit(X, LABELS)
     with pytest.raises(ArgumentError, match="a function that returns a model"):
         PhotonRegressor(lambda: 3).fit(X, LABELS)
+
+
+def test_pickling_in_another_thread():
+    """joblib pickles tasks in threads; an engine that belongs to one thread is not asked there."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    found = PhotonClassifier(**SHORT).fit(X, NAMES)
+    with ThreadPoolExecutor(1) as pool:
+        data = pool.submit(pickle.dumps, found).result()
+    again = pickle.loads(data)
+    np.testing.assert_array_equal(again.predict_proba(X), found.predict_proba(X))
+    np.testing.assert_array_equal(again.partial_fit(X, NAMES).predict_proba(X), found.partial_fit(X, NAMES).predict_proba(X))
