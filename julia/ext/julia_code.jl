@@ -75,7 +75,7 @@ end
 
 function Base.showerror(io::IO, e::Unknown)
     showerror(io, e.cause)
-    print(io, ". If $(e.cause.var) is a package, add it to Julia's project, $(something(Base.active_project(), "which is not set")): import Pkg; Pkg.add(\"$(e.cause.var)\")")
+    print(io, ". If it stands in a file of yours, name that: file=. If it is a package, add it to Julia's project, ", something(Base.active_project(), "which is not set"), ": import Pkg; Pkg.add(\"", e.cause.var, "\")")
 end
 
 """Names that stand before a dot: those of packages among them are to be loaded."""
