@@ -58,9 +58,9 @@ def _layer(layer: TorchLayer) -> Any:
     held: list[int] = []
 
     def numbered(names: list[str]) -> list[dict[str, Any]]:
-        found = [{"name": n, "number": hold(to_julia(own[n].value).julia)} for n in names]
-        held.extend(f["number"] for f in found)
-        return found
+        numbers = [hold(to_julia(own[n].value).julia) for n in names]
+        held.extend(numbers)
+        return [{"name": n, "number": number} for n, number in zip(names, numbers, strict=True)]
 
     trained = [n for n, p in own.items() if p.role == "weight" and not p.frozen]
     inside = _Inside(layer.module, {n: p.value for n, p in own.items()}, trained)

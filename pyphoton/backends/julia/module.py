@@ -40,9 +40,13 @@ class JuliaModule:
             weakref.finalize(plan, _drop, weakref.ref(self), found)
         return found
 
-    def ask(self, call: str, *plans: Plan, differentiates: bool = False, **arguments: Any) -> Any:
-        """A request that runs these plans, which may call functions of Python's. Errors: those of Runtime.ask, and what such a function raises."""
-        return python_steps.ask(self, plans, call, arguments, differentiates=differentiates)
+    def ask(self, call: str, *plans: Plan, differentiates: bool = False, whole: bool = False, **arguments: Any) -> Any:
+        """A request that runs these plans, which may call functions of Python's.
+
+        differentiates: gradients are wanted; whole: of all outputs, with respect to the inputs, too, and not of a loss.
+        Errors: those of Runtime.ask, and what such a function raises.
+        """
+        return python_steps.ask(self, plans, call, arguments, differentiates=differentiates, whole=whole)
 
     def run(self, plan: Plan, arrays: tuple[Any, ...], *, training: bool = False, carried: bool = False) -> tuple[Any, ...]:
         """The plan's outputs."""

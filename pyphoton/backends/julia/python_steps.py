@@ -50,14 +50,14 @@ class PythonStep:
 
     def forward(self, instance: int, arrays: list[Any], training: bool, asked: Asked) -> Any:
         """What the function makes of the arrays, as an array. Errors: TraceError, ShapeError; what the function raises."""
-        taped = self.use.always or (asked.differentiates and self.use.needed)
+        taped = self.use.always or (asked.differentiates and (asked.whole or self.use.needed))
         flows = [taped and a.dtype.kind == "f" and (asked.inputs or f) for a, f in zip(arrays, self.use.flows, strict=True)]
         self.calls.pop(instance, None)
         call = self.function(arrays, flows, training, taped)
         found = call.numbers()
         if found is None or found.dtype.kind not in "biuf":
             raise TraceError(self.name, "a tensor or a number", repr(call.value))
-        loss = taped and self.use.loss
+        loss = taped and self.use.loss and not asked.whole
         if loss and not call.has_gradient:
             raise no_gradient(call.shown)
         call.array = self._fitted(found, "loss" if loss else self.name)
@@ -92,12 +92,17 @@ class _Use:
 
 @dataclass
 class Asked:
-    """A request that may call Python back. `differentiates`: something is trained or asked for its gradient. `inputs`: gradients of the plan's inputs are wanted, too. `error`: what the function raised."""
+    """A request that may call Python back.
+
+    `differentiates`: something is trained, or asked for its gradient; `inputs`: gradients of the plan's inputs are wanted, too; `whole`:
+    from all of its outputs, none of which is a loss. `error`: what the function raised.
+    """
 
     module: JuliaModule
     plans: Sequence[Plan]
     differentiates: bool
     inputs: bool
+    whole: bool
     error: BaseException | None = None
 
 
@@ -199,7 +204,7 @@ def _flowing(plan: Plan, weights: set[str]) -> set[int]:
 # ---- requests, and what Julia calls --------------------------------------------------------------------------------------------
 
 
-def ask(module: JuliaModule, plans: Sequence[Plan], call: str, arguments: Mapping[str, Any], *, differentiates: bool) -> Any:
+def ask(module: JuliaModule, plans: Sequence[Plan], call: str, arguments: Mapping[str, Any], *, differentiates: bool, whole: bool) -> Any:
     """Runtime.ask for a request that runs these plans of the module. What a function of Python raises in it is raised as it was.
 
     Errors: Unsupported for a function that asks for what is running; the others of Runtime.ask.
@@ -209,7 +214,7 @@ def ask(module: JuliaModule, plans: Sequence[Plan], call: str, arguments: Mappin
     steps = [s for plan in plans for s in module.python_steps.get(plan, ())]
     if not steps:
         return runtime.ask(call, **arguments)
-    asked = Asked(module, plans, differentiates, call == "gradient")
+    asked = Asked(module, plans, differentiates, whole or call == "gradient", whole)
     kept = [(a, a.copy()) for s in steps for a in s.state] if call == "gradient" else []
     runtime.running.append(asked)
     try:
@@ -238,6 +243,8 @@ def offered(runtime: Runtime) -> Any:
     """Tell Julia the address of the C function, which has to be kept."""
 
     def called(room: Room) -> int:
+        if not runtime.running:  # a request that does not go through ask()
+            return 1
         asked, step = runtime.running[-1], None
         runtime.inside.append(asked)
         try:
