@@ -17,9 +17,9 @@ struct FluxLayer
 end
 
 """The layers with parameters in the order of the plan; one for each layer and direction of a recurrent one."""
-function flux_layers(w::Workout)
+function flux_layers(w::Union{Workout,Model})
     found, seen = FluxLayer[], Set{String}()
-    for s in w.plans[1][1].steps
+    for s in main_plan(w).steps
         isempty(s.params) && continue
         s.path in seen && continue
         push!(seen, s.path)
@@ -40,16 +40,16 @@ end
 to_flux(l::FluxLayer, name, a, flip) = name === :weight && l.convolution && flip ? turned_kernel(a) : copy(a)
 
 """
-    flux_state(workout; flip=true) -> path => (weight = ..., bias = ...), in the order of the layers
+    flux_state(workout or model; flip=true) -> path => (weight = ..., bias = ...), in the order of the layers
     flux_state(workout, state; flip=true) -> the same tree as `state`, with the workout's numbers
 
 Parameters as Flux has them: `Flux.loadmodel!(chain, flux_state(workout, Flux.state(chain)))` fills a Flux model of the same layers in
 the same order. `flip` is for convolutions that are Flux's `Conv`; `CrossCor` needs `flip=false`. Errors: PlanError when they do not fit.
 """
-flux_state(w::Workout; flip::Bool=true) =
+flux_state(w::Union{Workout,Model}; flip::Bool=true) =
     [l.path => (; (name => to_flux(l, name, w.arrays[path], flip) for (name, path) in l.parameters)...) for l in flux_layers(w)]
 
-function flux_state(w::Workout, state; flip::Bool=true)
+function flux_state(w::Union{Workout,Model}, state; flip::Bool=true)
     rest = flux_state(w; flip)
     filled = fill_state(state, rest)
     isempty(rest) || throw(PlanError("the Flux model has no layer for $(join(first.(rest), ", "))"))
@@ -74,12 +74,12 @@ function fill_state(node::NamedTuple, rest)
 end
 
 """
-    load_flux_state!(workout, state; flip=true) -> workout
+    load_flux_state!(workout or model, state; flip=true) -> workout or model
 
-Set the workout's parameters from a Flux model's state (`Flux.state(chain)`) of the same layers in the same order. Errors: PlanError, and
+Set its parameters from a Flux model's state (`Flux.state(chain)`) of the same layers in the same order. Errors: PlanError, and
 nothing is changed then.
 """
-function load_flux_state!(w::Workout, state; flip::Bool=true)
+function load_flux_state!(w::Union{Workout,Model}, state; flip::Bool=true)
     nodes, found = Any[], Dict{String,Any}()
     collect_layers!(nodes, state)
     own = flux_layers(w)

@@ -52,6 +52,7 @@ end
 """    (m::Model)(arrays...): its output for a batch, deterministic as in Python; several outputs in a vector. Errors: PlanError for another size."""
 (m::Model)(arrays::AbstractArray...) = run_plan(m.handle, m.plan, m.number, arrays)
 
+main_plan(m::Model) = m.plan
 layers(m::Model) = layers(m.plan)
 inputs(m::Model) = inputs(m.plan)
 weights(m::Model) = copy(m.arrays)

@@ -100,12 +100,15 @@ function run_plan(m::ModuleHandle, plan::Plan, number::Int, arrays)
     return length(found) == 1 ? found[1] : found
 end
 
+"""The plan that says what there is."""
+main_plan(w::Workout) = w.plans[1][1]
+
 """    layers(workout): path => kind of every layer with parameters, in order."""
-layers(w::Workout) = layers(w.plans[1][1])
+layers(w::Workout) = layers(main_plan(w))
 layers(plan::Plan) = unique(s.path => s.op for s in plan.steps if !isempty(s.params))
 
 """    inputs(workout): size and type of each input; `nothing` is the batch."""
-inputs(w::Workout) = inputs(w.plans[1][1])
+inputs(w::Workout) = inputs(main_plan(w))
 inputs(plan::Plan) = [(reverse_shape(i.shape), i.dtype) for i in plan.inputs]
 
 """    weights(workout): path => array, the parameters themselves; weights(workout, path): those of a layer, or one."""

@@ -80,6 +80,8 @@ for saved in (m, w)
     @test again(data) == m(data) && again.about == m.about
 end
 @test occursin("no parameter there to be frozen", said(() -> Workout(m; loss="mse", frozen=["there"])))
+state = flux_state(m)
+@test last.(state)[2].bias == weights(m, b2_name) && length(state) == 2
 @test load_model(written(tempname(); kind="keras"))(data) == load_model(file)(data)
 @test occursin("received a model: load_model reads it", said(() -> load_workout(file)))
 
@@ -102,3 +104,16 @@ wrong(; more...) = said(() -> load_model(written(tempname(); more...)))
 @test occursin("expected parameter", wrong(arrays=a -> (delete!(a, first(keys(a))); a)))
 @test occursin("architecture=False", said(() -> save_model(load_model(written(tempname(); change=a -> (a["model"] = nothing; a))), tempname())))
 @test startswith(said(() -> load_model(file * "x")), "PlanError: $(file)x: ")
+
+# a file that Python wrote, with a loss of somebody's own: its predictions, and two epochs of training
+folder = joinpath(@__DIR__, "..", "..", "tests", "golden", "saved")
+if isdir(folder)
+    told = P.parse_json(read(joinpath(folder, "model.json"), String))
+    xs, ys, expected = (P.nested_array(Float32, told[k]) for k in ("x", "y", "predicted"))
+    m = load_model(joinpath(folder, "model.safetensors"))
+    @test size(xs) == (3, 8)
+    @test m(xs) ≈ expected rtol = 1e-6
+    @test fit!(Workout(m; optimiser="sgd", lr=0.1), xs, ys; epochs=2, batch=4, shuffle=false) ≈ Float64.(told["losses"]) rtol = 1e-5
+else
+    println("golden model: skipped, there is none in $folder")
+end

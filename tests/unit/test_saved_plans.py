@@ -133,3 +133,15 @@ def test_the_losses_of_julia_are_pythons():
     """julia/src/losses.json is what make_losses.py writes now; as data, for its lines are written anew by it."""
     assert json.loads(make_losses.PATH.read_text("utf-8")) == json.loads(make_losses.written())
     assert len(make_losses.PATH.read_bytes()) < 20_000
+
+
+def test_a_file_of_this_format_is_read_for_ever():
+    """The golden file, whichever version reads it: its predictions, and how it learns on."""
+    folder = Path(__file__).parents[1] / "golden" / "saved"
+    told = json.loads((folder / "model.json").read_text("utf-8"))
+    x, y = np.array(told["x"], "float32"), np.array(told["y"], "float32")
+    model = load(folder / "model.safetensors")
+    workout = Workout(model, lambda p, y: ((p - y) ** 2 + 1).log().mean(), pp.SGD(0.1))
+    np.testing.assert_allclose(workout.predict(x), told["predicted"], rtol=1e-5, atol=1e-6)
+    workout.fit_((x, y), epochs=2, batch_size=4, shuffle=False, verbose=False)
+    np.testing.assert_allclose([row["loss"] for row in workout.history.epochs], told["losses"], rtol=1e-5)
