@@ -9,7 +9,7 @@ import pyphoton as pp
 from pyphoton import costs, get_backend
 from pyphoton.backends.base import Stream, Whole
 from pyphoton.errors import ShapeError, TraceError, Unsupported
-from pyphoton.graph import add_loss, gradient_of, trace
+from pyphoton.graph import add_loss, gradient_of, opaque, trace
 from pyphoton.layers import BatchNorm, Dense, Dropout, Embedding, Sequential
 from pyphoton.layers.base import Layer
 from pyphoton.optimisers import SGD
@@ -210,3 +210,23 @@ def test_what_cannot_be_is_refused():
     made = planned(lambda x: gradient_of(squares, x), (3,))
     with pytest.raises(Unsupported, match="torch"):
         get_backend("numpy").module({}, roles={}, device="cpu", seed=0).run(made, (np.ones((1, 3)),))
+
+
+def test_it_may_be_of_something_that_python_computes():
+    """The gradient of a function that cannot be traced, behind a layer, in prediction and around training."""
+    pytest.importorskip("torch", reason="torch differentiates what cannot be traced")
+    model, x = Dense(2, "tanh"), np.random.default_rng(3).normal(size=(5, 3))
+
+    def total(p):
+        return (p**2).sum()
+
+    def moved(score):
+        return lambda x: squares(model(x + 0.1 * np.sign(gradient_of(lambda x: score(model(x)), x))))
+
+    one, other = (planned(moved(s), (3,), model=model) for s in (lambda p: opaque(total, (p,), [None], ()), squares))
+    got, want = module_of(one), module_of(other)
+    np.testing.assert_allclose(got.run(one, (x,)), want.run(other, (x,)), rtol=1e-12)
+    for module, made in ((got, one), (want, other)):
+        module.session(SGD(0.01), frozenset()).epoch(Whole(made, (x,), 5, None, 2), train=True)
+    for path, value in want.read().items():
+        np.testing.assert_allclose(got.read()[path], value, rtol=1e-9)

@@ -10,7 +10,7 @@ from pyphoton.backends.base import Stream, Turn, Whole
 from pyphoton.errors import ArgumentError, Unsupported
 from pyphoton.flux.recurrent import Recurrent
 from pyphoton.flux.unrolled import unroll
-from pyphoton.graph import trace
+from pyphoton.graph import opaque, trace
 from pyphoton.layers import Dense, Dropout, Sequential
 from pyphoton.optimisers import SGD, Adam
 from pyphoton.plan import plan
@@ -310,3 +310,21 @@ def test_bad_sessions_and_turns_are_refused():
             joint.epoch(two.whole(turns))
     with pytest.raises(Unsupported, match="torch"):
         get_backend("numpy").module(two.given, roles=dict.fromkeys(two.given, "weight"), device="cpu", seed=0).joint([joint])
+
+
+def test_turns_may_have_losses_that_python_computes():
+    """A loss that cannot be traced, in one turn of two, trains as the traced one."""
+    pytest.importorskip("torch", reason="torch differentiates what cannot be traced")
+    two, other = Two(), Two()
+
+    def square(p, y):
+        return ((p - y) ** 2).mean()
+
+    opaque_ = two.plan(lambda x, y: opaque(square, (two.b(two.a(x)), y), [None, None], ()))
+    reports = []
+    for of, second in ((two, opaque_), (other, other.second)):
+        joint = of.module.joint([of.session("a", SGD(0.1)), of.session("b", Adam(0.1))])
+        turns = (Turn(of.first, (0,)), Turn(second, (0, 1)))
+        reports += [[joint.epoch(of.whole(turns)).values, joint.epoch(of.stream(turns)).values]]
+    np.testing.assert_allclose(reports[0], reports[1], rtol=1e-9)
+    assert same(two.values(), other.values(), 1e-9)
