@@ -96,8 +96,18 @@ class LossSum(Loss):
         return sum(values[1:], values[0])
 
     def __repr__(self) -> str:
-        terms = (f"{'' if f == 1 else f'{f:g} * '}{getattr(loss, '__name__', loss)}" for loss, f in zip(self.losses, self.factors, strict=True))
-        return " + ".join(terms)
+        """The sum as it is written; where Python could not add the parts, the constructor call."""
+        terms = list(zip(self.losses, self.factors, strict=True))
+        adds = any(isinstance(loss, Loss) for loss in self.losses[:2]) and (len(terms) > 1 or self.factors != (1,))
+        names = [str(getattr(loss, "__name__", loss)) for loss in self.losses]
+        if not adds or any(f != 1 and not isinstance(loss, Loss) for loss, f in terms):
+            return f"LossSum(({', '.join(names)}{',' * (len(names) == 1)}), {self.factors!r})"
+        return " + ".join(f"{'' if f == 1 else f'{_short(f)} * '}{name}" for name, f in zip(names, self.factors, strict=True))
+
+
+def _short(number: float) -> str:
+    text = f"{number:g}"
+    return text if float(text) == number else repr(number)
 
 
 def combined(a: Any, b: Any, of_a: float, of_b: float) -> Any:
@@ -111,6 +121,8 @@ def combined(a: Any, b: Any, of_a: float, of_b: float) -> Any:
 
 def scaled(loss: Any, factor: Any) -> Any:
     """factor * loss. NotImplemented for a factor that is no number."""
+    if _is_number(factor) and factor == 1:
+        return loss
     terms = _terms(loss, factor) if _is_number(factor) else None
     return NotImplemented if terms is None else LossSum(*zip(*terms, strict=True))
 

@@ -176,6 +176,14 @@ class Tensor:
         """The position of the largest number along `axis`."""
         return _made("argmax", self, axis=axis)
 
+    def detach(self) -> Tensor:
+        """The same numbers as a constant to whatever is differentiated around it: no gradient goes back through it."""
+        from pyphoton.graph import gradient_of
+
+        if not self.dtype.startswith("float"):
+            return self
+        return gradient_of(lambda z, same: (z * same).sum(), self, self)  # d/dz sum(z x) = x
+
     abs, exp, log, sqrt, square = _method("abs"), _method("exp"), _method("log"), _method("sqrt"), _method("square")
     sin, cos, sign, round = _method("sin"), _method("cos"), _method("sign"), _method("round")
     tanh, sigmoid, relu = _method("tanh"), _method("sigmoid"), _method("relu")

@@ -3,20 +3,22 @@
 
 """
 A program, the sessions that update by its gradients (without any it is only computed), all that these train, and the weights that several
-of them train: these get the gradient as it was.
+of them train: these get the gradient as it was. `outputs`: how many values it gives.
 """
 struct Turn
     program::Any
     sessions::Vector{Session}
     trained::Trained
     shared::Vector{Any}
+    outputs::Int
 end
 
 function Turn(program_, sessions::Vector{Session})
-    length(sessions) == 1 && return Turn(program_, sessions, sessions[1].trained, [])
-    isempty(sessions) && return Turn(program_, sessions, Trained(0, Bool[]), [])
+    count_ = length(program_.plan.outputs)
+    length(sessions) == 1 && return Turn(program_, sessions, sessions[1].trained, [], count_)
+    isempty(sessions) && return Turn(program_, sessions, Trained(0, Bool[]), [], count_)
     several(w) = count(s -> !(w.path in s.frozen), sessions) > 1
-    return Turn(program_, sessions, together!(sessions), Any[w for w in program_.weights if w.role == "weight" && several(w)])
+    return Turn(program_, sessions, together!(sessions), Any[w for w in program_.weights if w.role == "weight" && several(w)], count_)
 end
 
 """How many sets of several sessions a module remembers."""
@@ -56,7 +58,7 @@ rates!(l::Lesson, ::Nothing, step::Int) = foreach(s -> s.rate = s.rule.lr, l.ses
 rates!(l::Lesson, rates::Matrix{Float64}, step::Int) = foreach((s, k) -> s.rate = rates[k, step], l.sessions, axes(rates, 1))
 
 """How many values a step gives."""
-width(l::Lesson) = sum(t -> length(t.program.plan.outputs)::Int, l.turns)
+width(l::Lesson) = sum(t -> t.outputs, l.turns)
 
 """One batch of `samples`: the turn whose loss is not finite, which changed nothing; 0 when all were done. `carried`: states go on."""
 function one_step!(l::Lesson, arrays, samples::Int, numbers::Vector{Float64}, carried::Bool)
@@ -66,7 +68,7 @@ function one_step!(l::Lesson, arrays, samples::Int, numbers::Vector{Float64}, ca
         length(carries) < k && push!(carries, Dict{String,Vector{Any}}())
         mode.training, mode.carry = l.train, carried ? carries[k] : nothing
         dynamic(take_turn!)(l, t, t.program, arrays, samples, numbers, at)::Bool || return k
-        at += length(t.program.plan.outputs)::Int
+        at += t.outputs
     end
     return 0
 end

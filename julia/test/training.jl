@@ -157,3 +157,21 @@ end
     @test m.handle.versions == versions && keys(routes) == keys(p.routes) && all(k -> routes[k] === p.routes[k], keys(routes))
     @test_throws P.PlanError P.run_epoch!(l, P.Epoch(Any[x, y], 7, nothing, 3), P.Watch(), fill(0.1, 1, 3))
 end
+
+@testset "a gradient inside" begin
+    s = Sketch("float64")
+    x = input!(s, [nothing, 3])
+    g = P.gradient!(s, (b, z) -> step!(b, "sum", step!(b, "square", P.dense!(b, z, 3, 2)); rank=0), x, [nothing, 3])
+    m = make(plan_text(s, step!(s, "sum", step!(s, "mul", g, x); rank=0)))
+    X, W, b = randn(Xoshiro(2), 3, 5), m.parameters["dense0.kernel"], m.parameters["dense0.bias"]
+    slope = 2 .* W' * (W * X .+ b)
+    hand = session(m; lr=0.1)
+    values, by_path, by_input = gradient(hand, m, X)
+    @test values[1] ≈ sum(slope .* X)
+    @test by_input[1] ≈ slope  # what is around it takes it as a constant
+    @test all(g -> all(iszero, g), Base.values(by_path)) && length(by_path) == 2
+    @test all(w -> w.trained, Base.values(m.handle.weights)) && all(w -> isempty(w.gradient), Base.values(m.handle.weights))
+    before = copy(W)
+    P.run_epoch!(hand, P.program(m.handle, m.id), P.Epoch(Any[X], 5, nothing, 2), true, true, P.Watch())
+    @test W == before && !m.handle.mode.training
+end

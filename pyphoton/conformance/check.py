@@ -15,6 +15,7 @@ import numpy as np
 
 from pyphoton.backends.base import Stream
 from pyphoton.conformance.cases import CASES, Case
+from pyphoton.conformance.joint_sessions import JOINT
 from pyphoton.conformance.problem import Problem, difference, largest, numeric_gradient
 from pyphoton.conformance.reference import derivatives
 from pyphoton.conformance.sessions import SESSIONS, Found
@@ -24,6 +25,8 @@ from pyphoton.plan import Plan
 
 FLOAT64 = 1e-9
 """The error allowed in float64, where nothing but the order of additions may differ."""
+PROMISES = SESSIONS | JOINT
+"""What is checked of sessions, by name."""
 SLOPE = 1e-6
 """The error allowed against central differences of step 1e-5."""
 
@@ -86,8 +89,8 @@ def check_backend(
     for case in CASES.values() if everything else cases or ():
         for check in CHECKS:
             rows += _rows(case.name, check, partial(CHECKS[check], name, device, case))
-    for check in SESSIONS if everything else sessions or ():
-        rows += _rows("session", check, partial(SESSIONS[check], name, device))
+    for check in PROMISES if everything else sessions or ():
+        rows += _rows("session", check, partial(PROMISES[check], name, device))
     return ConformanceReport(name, tuple(rows))
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, cast
+
+import numpy as np
 
 from pyphoton import layers as L
 from pyphoton.activations import relu, tanh
 from pyphoton.conformance.case import Table, floats, whole
+from pyphoton.flux.nets import net
+from pyphoton.flux.unrolled import unroll
 from pyphoton.graph import call, gradient_of
 from pyphoton.layers.base import Layer
 from pyphoton.losses import CrossEntropyLoss
@@ -74,6 +78,21 @@ class _NotOf(Layer):
         return gradient_of(lambda _: apply("sum", self.dense(x)), x) + x
 
 
+@net
+class _Descent:
+    """At each step of a sequence the state moves down a loss of it: what it learns is in the state."""
+
+    W: Any
+    h: Any
+
+    def forward(self, x: Any) -> Any:
+        self.h = tanh(x) + self.h - 0.1 * gradient_of(lambda h: apply("sum", apply("square", h @ self.W - x)), self.h)
+        return self.h
+
+
+_descent = cast(Any, _Descent)
+
+
 def _dense() -> Any:
     return L.Sequential(L.Dense(4, tanh), L.Dense(2))
 
@@ -95,6 +114,7 @@ GRADIENTS.add("gradient-evaluation", lambda: _Of(_quiet()), floats(3, 4), slope=
 GRADIENTS.add("gradient-images", lambda: _Of(_images()), floats(2, 2, 5, 5), slope=False)
 for _name, _layer in (("lstm", L.LSTM), ("gru", L.GRU), ("rnn", L.RNN)):
     GRADIENTS.add(f"gradient-{_name}", partial(lambda layer: _Of(layer(3)), _layer), floats(2, 4, 3), slope=False)
+GRADIENTS.add("gradient-in-scan", lambda: unroll(_descent(np.zeros((3, 3)), np.zeros(3)), 4, stateful=False), floats(2, 4, 3), slope=False)
 GRADIENTS.add("gradient-nested", lambda: _Nested(_dense()), floats(3, 4), slope=False)
 GRADIENTS.add("gradient-unused", _NotOf, floats(3, 4), slope=False)
 GRADIENTS.add("gradient-attack", lambda: _Attack(_dense(), L.Dense(3, tanh)), floats(3, 4), trained=True)

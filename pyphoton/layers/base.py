@@ -10,9 +10,9 @@ from typing import Any, ClassVar, Literal
 from pyphoton import graph
 from pyphoton.arguments import is_integer
 from pyphoton.description import Description
-from pyphoton.errors import ArgumentError, ShapeError
+from pyphoton.errors import ArgumentError, ShapeError, TraceError
 from pyphoton.initialisers import zeros
-from pyphoton.scopes import children, where
+from pyphoton.scopes import children, tracing, where
 from pyphoton.tensor import Tensor
 from pyphoton.typing import Shape, show
 
@@ -89,9 +89,12 @@ class Layer(Description):
         restore_layer(self, state)
 
     def on_arrays(self, *inputs: Any) -> Any:
-        """The layer on arrays: computed by the engine that is found first."""
+        """The layer on arrays: computed by the engine that is found first. Errors: TraceError inside of a model, where it would learn nothing."""
         from pyphoton.network import network_of
 
+        if tracing.get() is not None:
+            hint = "Numbers that Python makes are the same in every minibatch, and no gradient goes through them: give them to the model with the data."
+            raise TraceError(where(repr(self)), "a tensor of the model that is traced", "arrays only", hint)
         return network_of(self)(*inputs)
 
     def trace(self, *inputs: Any) -> Any:

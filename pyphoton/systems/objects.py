@@ -82,6 +82,10 @@ class MLSystem(MLObject):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={model!r}' for name, model in named_models(self).items())})"
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy has: everything but the trainer."""
+        return {name: value for name, value in vars(self).items() if name not in ("_trainer", "_ready_for")}
+
     @property
     def models(self) -> Any:
         """The models: as they were set, or the layers among the attributes. Errors: ArgumentError when set to something else."""

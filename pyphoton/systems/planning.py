@@ -8,7 +8,7 @@ from typing import Any
 
 from pyphoton import graph
 from pyphoton.backends.base import Turn
-from pyphoton.errors import PhotonError
+from pyphoton.errors import ArgumentError, PhotonError
 from pyphoton.network import Network, input_kind
 from pyphoton.parameters import collect
 from pyphoton.plan import Plan, Value
@@ -99,6 +99,9 @@ class StepNetwork(Network):
         for turn in step.turns:
             outputs = tuple(turn.outputs)
             made = self._adopt(graph.Graph(inputs, outputs, graph.reached(outputs).nodes, single=False))
+            if turn.sessions and not any(param.role == "weight" for param in made.params.values()):
+                hint = "Return what the models make of the batch; None leaves the minibatch out."
+                raise ArgumentError(f"{type(owner).__name__}.{stage}", "a loss that depends on parameters", "one that no parameter reaches", hint)
             plans.append(made)
         plans = [self._shared(made) if step.used else made for made in agreed(plans)]
         parts = tuple(Turn(made, turn.sessions) for made, turn in zip(plans, step.turns, strict=True))

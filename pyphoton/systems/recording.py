@@ -18,6 +18,8 @@ from pyphoton.errors import ArgumentError, DataError, NotBuilt, ShapeError, Trac
 from pyphoton.tensor import Tensor
 from pyphoton.typing import show
 
+RESERVED = ("epoch", "steps", "seconds", "lr")
+"""What a row of the history has besides what is logged."""
 Counters: TypeAlias = Mapping[str, int]
 
 
@@ -93,6 +95,8 @@ def checked_log(name: Any, value: Any, on_step: Any, on_epoch: Any) -> None:
     """Errors: ArgumentError, ShapeError for what cannot be kept."""
     if not isinstance(name, str) or not name:
         raise ArgumentError("log", "a name", repr(name), 'Write self.log("accuracy", value).')
+    if name in RESERVED:
+        raise ArgumentError("log", f"a name of your own: the history keeps {', '.join(RESERVED)} by itself", repr(name))
     where = f"log({name!r})"
     if isinstance(value, Tensor):
         if value.shape != ():

@@ -14,9 +14,9 @@ from pyphoton.backends import backends
 from pyphoton.backends.numpy.layers import LAYERS
 from pyphoton.conformance import check_backend
 from pyphoton.conformance.cases import CASES, OPTIMISERS, Case, floats
+from pyphoton.conformance.check import PROMISES
 from pyphoton.conformance.problem import Problem, difference
 from pyphoton.conformance.reference import derivatives
-from pyphoton.conformance.sessions import SESSIONS
 from pyphoton.description import Description
 from pyphoton.keras.optimizers.nadam import Nadam
 
@@ -29,7 +29,7 @@ def test_case(backend, name):
     assert len(report.rows) >= 3
 
 
-@pytest.mark.parametrize(("backend", "name"), on_every_backend(SESSIONS))
+@pytest.mark.parametrize(("backend", "name"), on_every_backend(PROMISES))
 def test_session(backend, name):
     """A backend's sessions keep a promise."""
     report = check_backend(backend, sessions=[name])

@@ -37,7 +37,7 @@ WRITTEN = [
     "BCELoss()", "BCELoss(use_sigmoid=True)", "CrossEntropyLoss()", "CrossEntropyLoss(use_softmax=True, reduction='sum')",
     "CrossEntropyLoss(weight=(1.0, 2.0, 3.0))", "FocalLoss()", "FocalLoss(gamma=1.0, alpha=0.5)", "HingeLoss()", "HingeLoss(margin=2.0, autofix=False)",
     "LNLoss()", "LNLoss(n=3)", "MAE()", "MSE()", "MSE(reduction='sum')", "MSE(reduction='none')", "PseudoHuberLoss()", "PseudoHuberLoss(delta=0.5)",
-    "SquaredHingeLoss()", "SquaredHingeLoss(margin=0.5)",
+    "SquaredHingeLoss()", "SquaredHingeLoss(margin=0.5)", "LossSum((MSE(),), (1.0,))",
     # optimisers
     "Adadelta()", "Adadelta(lr=0.5)", "Adagrad()", "Adagrad(eps=1e-08)", "Adam()", "Adam(lr=0.01, beta1=0.8, gclip=1.0)", "AdamW()",
     "AdamW(weight_decay=0.1)", "Adamax()", "Adamax(beta2=0.9)", "Momentum()", "Momentum(gamma=0.5)", "Nesterov()", "Nesterov(lr=0.1)", "Rmsprop()",

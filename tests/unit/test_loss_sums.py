@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pyphoton import MAE, MSE, SGD, BCELoss, Dense, LossSum, Workout, load_workout, save_workout
+from pyphoton import MAE, MSE, SGD, BCELoss, Dense, LossSum, Workout, load_workout, nll, save_workout
 from pyphoton.description import from_config, to_config
 
 P, Y = np.array([[1.0, 4.0]]), np.array([[0.0, 1.0]])  # squares 1 and 9, distances 1 and 3
@@ -26,11 +26,16 @@ def test_a_sum_of_losses_is_the_sum_of_their_values(loss, value):
 
 
 def test_sums_are_flat_and_print_what_was_written():
-    """A sum of sums is one sum; equal text builds an equal one."""
+    """A sum of sums is one sum, and what it prints makes an equal one; so does its JSON."""
     loss = (MSE() + 0.1 * MAE()) * 3
-    assert repr(loss) == "3 * MSE() + 0.3 * MAE()"
+    assert repr(loss) == "3 * MSE() + 0.30000000000000004 * MAE()"
     assert len((loss + loss).losses) == 4
-    assert repr(from_config(to_config(loss))) == repr(loss)
+    for made, text in ((MSE() - 0.5 * MAE(), "MSE() + -0.5 * MAE()"), (nll + MSE(), "nll + MSE()"), (2 * (nll + MSE()), "LossSum((nll, MSE()), (2.0, 2.0))"), (loss, repr(loss))):
+        assert repr(made) == text
+        names = {"MSE": MSE, "MAE": MAE, "nll": nll, "LossSum": LossSum}
+        assert to_config(eval(text, names)) == to_config(made)
+        assert repr(from_config(to_config(made))) == text
+    assert isinstance(1 * MSE(), MSE)
 
 
 @pytest.mark.parametrize("wrong", [lambda: MSE() + 0.1, lambda: MSE() * "2", lambda: MSE() * MAE(), lambda: MSE() + MAE, lambda: MSE() * float("nan"), lambda: MSE() / 0, lambda: 3 - MSE()])

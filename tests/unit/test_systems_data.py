@@ -1,5 +1,7 @@
 """Data modules, setup and checkpoints: stages in order, twice is once, three epochs and three more are six."""
 
+from copy import deepcopy
+
 import numpy as np
 import pytest
 
@@ -183,6 +185,47 @@ def test_a_setup_that_fails_leaves_no_trainer():
     with pytest.raises(PhotonError, match="setup"):
         system.trainer  # noqa: B018
     assert setup(system, (X, Y)).fit(1).epochs == 1
+
+
+def test_minibatches_of_several_kinds_in_one_epoch():
+    """A dictionary among pairs: its step logs more and uses another layer, which is made then; a copy has no trainer; an error undoes all of it."""
+
+    class Kinds(Net):
+        broken = False
+
+        def __init__(self):
+            super().__init__()
+            self.more = Dense(2)
+
+        def training_step(self, batch):
+            if isinstance(batch, dict):
+                value = MSE()(self.more(batch["x"]), batch["y"])
+                self.log("more", value)
+                return value + self.loss((batch["x"], batch["y"]))
+            return self.loss(batch)
+
+        def on_train_batch_end(self, outputs, batch, batch_idx):
+            if self.broken and isinstance(batch, dict):
+                raise RuntimeError("broken")
+
+    batches = [(X[:8], Y[:8]), {"x": X[8:16], "y": Y[8:16]}, (X[16:], Y[16:])]
+    systems = [Kinds(), Kinds()]
+    trainers = [setup(system, batches, seed=2) for system in systems]
+    systems[1].broken = True
+    with pytest.raises(RuntimeError, match="broken"):
+        trainers[1].fit(1)
+    assert (trainers[1].steps, len(trainers[1].history)) == (0, 0)
+    systems[1].broken = False
+    for trainer in trainers:
+        trainer.fit(2)
+        np.testing.assert_array_equal(trainer.history("more")[0], [2, 5])
+        np.testing.assert_array_equal(trainer.history("loss")[0], range(1, 7))
+    assert_equal(values(systems[0]), values(systems[1]))
+    copied = deepcopy(systems[0])
+    with pytest.raises(PhotonError, match="setup"):
+        copied.trainer  # noqa: B018
+    setup(copied, batches).fit(1)
+    np.testing.assert_array_equal(systems[0].net(X), systems[1].net(X))
 
 
 def test_one_fit_at_a_time():

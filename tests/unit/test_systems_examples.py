@@ -7,7 +7,7 @@ import pytest
 from test_examples import FOLDER, check
 
 SYSTEMS = FOLDER / "systems"
-MOST_LINES = 80  # classes with their methods take more lines than layers
+MOST_LINES = 90  # classes with their methods take more lines than layers
 SCRIPTS = sorted(path.name for path in SYSTEMS.glob("*.py"))
 RUNS = {
     "01_gan.py": (80, {"on the ring before": (0, 0.2), "on the ring": (0.6, 1), "directions reached": (7, 8)}),

@@ -204,10 +204,25 @@ def test_detach_hands_on_the_numbers_and_no_gradient():
             return (self.cut(p) * p).mean()
 
     net = Dense(1, use_bias=False)
-    whole, cut = Squared(net, lambda p: p), Squared(net, detach)
+    whole, cut, method = Squared(net, lambda p: p), Squared(net, detach), Squared(net, lambda p: p.detach())
     np.testing.assert_allclose(loss(cut, X), loss(whole, X), rtol=1e-6)
     np.testing.assert_allclose(2 * gradients(cut, X)["net.kernel"], gradients(whole, X)["net.kernel"], rtol=1e-5)
+    np.testing.assert_array_equal(gradients(method, X)["net.kernel"], gradients(cut, X)["net.kernel"])
     np.testing.assert_array_equal(detach(X), X)
+
+
+def test_a_layer_on_arrays_inside_of_a_step_is_refused():
+    """It would give the same numbers for ever, and learn nothing: noise of Python's in a GAN's step, say."""
+
+    class Frozen(MLSystem):
+        def __init__(self):
+            self.net = Dense(1)
+
+        def loss(self, batch):
+            return self.net(batch).mean() + self.net(np.ones((2, 3))).mean()
+
+    with pytest.raises(PhotonError, match=r"Dense\(1\): expected a tensor of the model that is traced, received arrays only"):
+        loss(Frozen(), X)
 
 
 SAME = Dense(1)

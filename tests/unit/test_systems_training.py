@@ -422,7 +422,7 @@ def test_batches_keep_their_structure():
     (lambda self, batch: 3.0, "a loss that is a tensor, received 3.0"), (lambda self, batch: self.models[0](batch[0]), "one number for the batch"),
     (lambda self, batch: {"other": 1}, "a dictionary with 'loss'"), (lambda self: 1, r"of \(self, batch, batch_idx\)"), (lambda self, batch: "x", "'x'"),
     (lambda self, batch: self.log("a", None), "one number, received None"), (lambda self, batch: self.log("a", batch[0]), r"one number, received \(batch, 3\)"),
-    (lambda self, batch: self.log(3, 1.0), "a name"), (lambda self, batch: [self.log("a", 1.0), self.log("a", 1.0)], "same name twice"),
+    (lambda self, batch: MSE()(batch[0], batch[0] * 2), "a loss that depends on parameters"), (lambda self, batch: self.log(3, 1.0), "a name"), (lambda self, batch: self.log("lr", 1.0), "by itself"), (lambda self, batch: [self.log("a", 1.0), self.log("a", 1.0)], "same name twice"),
     (lambda self, batch: self.log("a", 1.0, on_step=False, on_epoch=False), "on_step or on_epoch"), (lambda self, batch: batch[5], "IndexError"),
     (lambda self, batch: self.optimizers().step(), "training in a system|manual_backward"), (lambda self, batch: {"loss": loss(self, batch), "p": self.models[0](batch[0])}, r"log\('p'\): expected one number"),
 ])  # fmt: skip
