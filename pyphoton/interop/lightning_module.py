@@ -14,7 +14,7 @@ from pyphoton.backends.base import Turn
 from pyphoton.backends.torch.exchange import to_torch
 from pyphoton.backends.torch.lower import Mode
 from pyphoton.backends.torch.program import Program
-from pyphoton.errors import BackendMissing, NotBuilt
+from pyphoton.errors import ArgumentError, BackendMissing, NotBuilt
 from pyphoton.interop.lightning_batches import first_batch
 from pyphoton.interop.lightning_hooks import Seen, forwarding
 from pyphoton.interop.lightning_optimisers import torch_optimiser, torch_scheduler
@@ -90,11 +90,15 @@ class SystemModule(LightningModule):  # type: ignore[misc]
             vars(self.system)["_trainer"] = self._before
 
     def configure_optimizers(self) -> Any:
-        """torch's optimisers with the formulas of the system's, each over its own parameters, and their schedulers. Errors: Unsupported."""
+        """torch's optimisers with the formulas of the system's, each over its own parameters, and their schedulers. Errors: ArgumentError, Unsupported."""
         tensors, opts, schedulers = self._tensors(), [], []
         for one in self._configured:
-            mine = self._paths(one)
-            opts.append(torch_optimiser(one.optimiser, [t for path, t in tensors.items() if path in mine and t.requires_grad]))
+            paths = self._paths(one)
+            mine = [t for path, t in tensors.items() if path in paths and t.requires_grad]
+            if not mine:
+                hint = "Lightning's Trainer updates something for each of them: leave the optimiser out, or unfreeze_ its models."
+                raise ArgumentError("configure_optimizer", "optimisers of models with parameters that are trained", f"{one.handle!r}, whose are all frozen", hint)
+            opts.append(torch_optimiser(one.optimiser, mine))
             found = torch_scheduler(one.optimiser, opts[-1], validated=bool(self.trainer.enable_validation))
             schedulers += [] if found is None else [found]
         return (opts, schedulers) if opts else None

@@ -435,7 +435,11 @@ def test_a_data_module_without_validation():
 
 
 def test_what_it_does_not_take():
-    """A model alone; batches that can be read only once."""
+    """A model alone; an optimiser of frozen models only; batches that can be read only once."""
+    still = Line(SGD(0.1))
+    freeze_(still.net)
+    with pytest.raises(ArgumentError, match="whose are all frozen"):
+        lightning(1).fit(as_lightning(still), as_lightning(Data()))
     with pytest.raises(ArgumentError, match="as_lightning: expected an MLSystem or a DataModule"):
         as_lightning(Dense(3))
     with pytest.raises(NotBuilt, match=r"as_lightning\(system, batch\)"):
