@@ -1,6 +1,7 @@
 """Training through `as_module` and a torch optimiser against the Julia backend's own loop: the MLP 784-256-10 in minibatches of 128. Prints JSON.
 
-Seconds of an epoch of 8192 samples, epoch by epoch in turn, medians, and their ratio: a model of PyPhoton, and the same as a Flux.Chain.
+Seconds of an epoch of 8192 samples, epoch by epoch in turn, medians, and their ratio: a model of PyPhoton, and the same as a Flux.Chain. torch
+and BLAS in Julia have one thread, so that other work on the machine does not decide.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ def measure() -> dict[str, Any]:
     own: Callable[[], Any] = lambda: workout.fit_((x, labels), batch_size=BATCH, shuffle=False, verbose=False)  # noqa: E731
     own()
     julia = pulling.julia_module()
-    julia.seval("using Flux")
+    julia.seval("using Flux, LinearAlgebra; BLAS.set_num_threads(1)")
+    torch.set_num_threads(1)
     chain = julia.seval("Flux.Chain(Flux.Dense(784 => 256, Flux.relu), Flux.Dense(256 => 10))")
     ways = {"fit_": own, "as_module": _epoch(as_module(workout), x, labels), "as_module of Flux": _epoch(as_module(chain), x, labels)}
     times: dict[str, list[float]] = {name: [] for name in ways}
