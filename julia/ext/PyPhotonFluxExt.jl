@@ -38,7 +38,7 @@ include("julia_layer.jl")
 function __init__()
     PyPhoton.ENGINES["flux"] = FluxEngine()
     PyPhoton.CALLS["flux_build"] = d -> PyPhoton.keep!(build(PyPhoton.dict(d, "model"), Dict{String,Any}()))
-    PyPhoton.BUILDERS["julia"] = (T, step, weights, activation) -> (PyPhoton.check_code(step); CodeLayer{T}(step, weights))
+    PyPhoton.BUILDERS["julia"] = (T, step, weights, activation) -> (has_run(Code(step.attrs)) || PyPhoton.check_code(step); CodeLayer{T}(step, weights))
     PyPhoton.CALLS["julia_arrays"] = call_arrays
     PyPhoton.CALLS["julia_values"] = call_values
     PyPhoton.CALLS["julia_output"] = call_output

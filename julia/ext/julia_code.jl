@@ -44,6 +44,9 @@ function evaluated(c::Code)
     return EVALUATED[key] = (place, value)
 end
 
+"""Whether it was evaluated before: what was allowed once is allowed to whatever lowers a plan of it again."""
+has_run(c::Code) = haskey(EVALUATED, (c.source, c.file, c.text))
+
 """    seeded(code, seed) -> the expression's value again, with Julia's random numbers from a seed; they go on as before afterwards"""
 function seeded(c::Code, seed::Int)
     place = evaluated(c)[1]
