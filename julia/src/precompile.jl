@@ -286,6 +286,25 @@ function rehearse_convolutions()
     end
 end
 
+"""A model's file: read, run, trained with losses by name, written."""
+function rehearse_files()
+    s = Sketch()
+    y = dense!(s, input!(s, [nothing, 3]), 3, 2)
+    s.steps[end]["shapes"] = [[nothing, 2]]
+    forward = parse_json(plan_text(s, y))
+    about = Dict("format" => "pyphoton-model-1", "model" => Dict(), "frozen" => [], "plans" => Dict("forward" => forward, "training" => nothing, "limits" => Dict()))
+    arrays = Dict{String,Any}(path => ones(Float32, julia_size(p["shape"])) for (path, p) in forward["params"])
+    mktempdir() do folder
+        m = load_model(write_safetensors(joinpath(folder, "m"), json(about), arrays))
+        x = ones(Float32, 3, 4)
+        m(x)
+        fit!(Workout(m; loss="mse", lr=0.01), x, ones(Float32, 2, 4); batch=2)
+        fit!(Workout(m; loss="logitcrossentropy", optimiser="sgd"), x, [0, 1, 0, 1]; shuffle=false)
+        save_model(m, joinpath(folder, "n"))
+        sprint(show, m)
+    end
+end
+
 if ccall(:jl_generating_output, Cint, ()) == 1
     rehearse_layers()
     rehearse_scans()
@@ -296,4 +315,5 @@ if ccall(:jl_generating_output, Cint, ()) == 1
     rehearse_convolutions()
     rehearse_primitives()
     rehearse_losses()
+    rehearse_files()
 end
