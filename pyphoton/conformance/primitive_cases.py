@@ -130,6 +130,7 @@ def _errors() -> None:
         "mse": losses.MSE(), "mae": losses.MAE(), "ln-3": losses.LNLoss(3), "pseudo-huber": losses.PseudoHuberLoss(),
         "pseudo-huber-delta": losses.PseudoHuberLoss(0.3), "mse-sum": losses.MSE(reduction="sum"), "mse-none": losses.MSE(reduction="none"),
         "mae-function": losses.MAE(reduction=lambda e: apply("max", e)),
+        "sum": losses.MSE() + 0.3 * losses.MAE(),
     }.items():  # fmt: skip
         _add(f"loss-{name}", loss, p, y)
     _add("loss-mse-other-axes", losses.MSE(), floats(2, 1, 3), floats(2, 3, 1))
