@@ -50,7 +50,7 @@ def measure() -> dict[str, Any]:
 def _epoch(module: torch.nn.Module, x: Any, labels: Any) -> Callable[[], None]:
     """Return a pass over the data as torch's users write it."""
     optimiser = torch.optim.SGD(module.parameters(), lr=0.05)
-    inputs, targets = torch.split(torch.from_numpy(x), BATCH), torch.split(torch.from_numpy(labels), BATCH)  # type: ignore[no-untyped-call]
+    inputs, targets = torch.split(torch.from_numpy(x), BATCH), torch.split(torch.from_numpy(labels), BATCH)
 
     def run() -> None:
         for a, b in zip(inputs, targets, strict=True):
