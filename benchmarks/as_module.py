@@ -50,12 +50,12 @@ def measure() -> dict[str, Any]:
 def _epoch(module: torch.nn.Module, x: Any, labels: Any) -> Callable[[], None]:
     """Return a pass over the data as torch's users write it."""
     optimiser = torch.optim.SGD(module.parameters(), lr=0.05)
-    inputs, targets = torch.from_numpy(x).split(BATCH), torch.from_numpy(labels).split(BATCH)
+    inputs, targets = torch.split(torch.from_numpy(x), BATCH), torch.split(torch.from_numpy(labels), BATCH)
 
     def run() -> None:
         for a, b in zip(inputs, targets, strict=True):
             optimiser.zero_grad()
-            torch.nn.functional.cross_entropy(module(a), b).backward()
+            torch.autograd.backward(torch.nn.functional.cross_entropy(module(a), b))
             optimiser.step()
 
     return run
