@@ -54,7 +54,7 @@ class FluxModule(Sharing):
         places = _places(ordered)
         if places != self._shared["over"]:
             base = pulling.julia_module()
-            arrays = base.seval("Any[]")
+            arrays = base.Base.vect()
             for tensor in ordered:
                 base.Base.push_b(arrays, to_julia(tensor).julia)
             self._shared["prepared"] = base.PyPhoton.Differentiable(base.PyPhoton.with_leaves(self._shared["prepared"], arrays))

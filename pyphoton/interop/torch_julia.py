@@ -15,7 +15,7 @@ import torch
 from pyphoton.backends.julia import pulling
 from pyphoton.backends.julia.keeper import Keeper
 from pyphoton.errors import Unsupported, note
-from pyphoton.interop.torch_memory import array_given, given, tensor_over
+from pyphoton.interop.torch_memory import array_given, given, row_major, tensor_over
 from pyphoton.interop.torch_saved import kept, once, token
 
 THREAD = (
@@ -71,8 +71,7 @@ class _Julia(torch.autograd.Function):
         call, wanted = ctx.call, ctx.needs_input_grad[1:]
         byte, *saved = ctx.saved_tensors
         tensors = saved[: len(wanted)]
-        with torch.no_grad():
-            found = _backwards(call, kept(byte, call.name), slopes[:-1])
+        found = _backwards(call, kept(byte, call.name), slopes[:-1])
         leaves = len(found) - call.inputs
         ordered = [*found[leaves:], *(found[k] for k in call.leaves)]
         gradients = [g.to(t.device) if w and g is not None else None for g, t, w in zip(ordered, tensors, wanted, strict=True)]
@@ -83,7 +82,7 @@ class _Julia(torch.autograd.Function):
 
 def _backwards(call: Call, pullback: Keeper, slopes: Sequence[torch.Tensor | None]) -> list[torch.Tensor | None]:
     """The gradients of all leaves and then of the inputs. Errors: JuliaError; Unsupported where Julia cannot be called."""
-    dys = [array_given(None if s is None else s.resolve_conj().resolve_neg().contiguous()) for s in slopes]
+    dys = [array_given(None if s is None else row_major(s.detach())) for s in slopes]
     try:
         memories = pulling.back(pullback, dys)
     except Unsupported as error:

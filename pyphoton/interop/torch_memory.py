@@ -26,6 +26,11 @@ def shareable(tensor: Any, name: str) -> torch.Tensor:
         raise DataError(name, "a dense tensor on the CPU or on CUDA", what, 'Move it first: x.to("cpu"), x.to_dense().')
     if tensor.dtype not in _KINDS:
         raise DataError(name, f"elements of {KNOWN}", str(tensor.dtype))
+    return row_major(tensor)
+
+
+def row_major(tensor: torch.Tensor) -> torch.Tensor:
+    """The tensor, or a copy where it is not row-major or its numbers are not what lies in memory."""
     if tensor.is_conj() or tensor.is_neg():
         tensor = tensor.resolve_conj().resolve_neg()
     return tensor if tensor.is_contiguous() else tensor.contiguous()

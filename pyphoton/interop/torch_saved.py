@@ -9,21 +9,16 @@ from __future__ import annotations
 from typing import Any
 from weakref import WeakValueDictionary
 
-import numpy as np
 import torch
 
-from pyphoton.backends.julia import dlpack
-from pyphoton.backends.julia.memory import Memory, numpy_over
 from pyphoton.errors import Unsupported
 
 
-class _Held:
-    """An object, and a byte of its own by whose address it is found."""
+class _Held(bytearray):
+    """A byte that has an object; the object is found by the byte's address."""
 
-    __slots__ = ("__weakref__", "byte", "value")
-
-    def __init__(self, value: Any) -> None:
-        self.value, self.byte = value, np.zeros(1, np.uint8)
+    __slots__ = ("__weakref__", "value")
+    value: Any
 
 
 _held: WeakValueDictionary[int, _Held] = WeakValueDictionary()
@@ -31,10 +26,11 @@ _held: WeakValueDictionary[int, _Held] = WeakValueDictionary()
 
 def token(value: Any) -> torch.Tensor:
     """A tensor that keeps the object."""
-    held = _Held(value)
-    pointer = held.byte.ctypes.data
-    _held[pointer] = held
-    return torch.from_numpy(numpy_over(Memory(pointer, (1,), (1, 8), (dlpack.HOST, 0), held)))
+    held = _Held(1)
+    held.value = value
+    made = torch.frombuffer(held, dtype=torch.uint8)
+    _held[made.data_ptr()] = held
+    return made
 
 
 def kept(found: torch.Tensor, name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import json
 import os
@@ -25,6 +26,8 @@ class Runtime:
         self.door, self.unlocked_door = bridge.door_at(address), bridge.unlocked_door_at(address)
         self.owner = threading.get_ident()
         self.process = os.getpid()
+        self.running = True
+        atexit.register(self._ended)  # before juliacall's own, which came first and ends Julia
         self._later: deque[tuple[str, dict[str, Any]]] = deque()
 
     def ask(self, call: str, **arguments: Any) -> Any:
@@ -39,8 +42,13 @@ class Runtime:
         """Ask before the next call: for objects that go away, which may happen in any thread."""
         self._later.append((call, arguments))
 
+    def _ended(self) -> None:
+        self.running = False
+
     def check(self) -> None:
-        """Errors: Unsupported in another thread or a forked process: Julia would hang or crash there."""
+        """Errors: Unsupported in another thread or a forked process, and once Julia was shut down: it would hang or crash."""
+        if not self.running:
+            raise Unsupported("Julia", "a running Julia", "one that was shut down at the end of Python", "Use it before that.")
         if os.getpid() != self.process:
             raise Unsupported("Julia", "the process that started it", "a forked one", "Start worker processes with the spawn method.")
         if threading.get_ident() != self.owner:
