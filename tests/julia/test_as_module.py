@@ -281,3 +281,22 @@ def test_second_derivatives_of_a_model_of_pyphoton(as_module):
     (dx,) = torch.autograd.grad(module(x).sum(), x, create_graph=True)
     with pytest.raises(Unsupported, match="second derivative"):
         dx.sum().backward()
+
+
+def test_a_torch_module_inside_of_a_model_that_runs_in_julia(as_module, flux_module):
+    """torch around Julia around torch: gradients of all parameters and of the input are torch's own."""
+    from pyphoton.interop import torch_layer
+
+    inner = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Tanh())
+    model = pp.Sequential(pp.Dense(4), torch_layer(inner), pp.Dense(2))
+    x = numbers(5, 3).requires_grad_()
+    model(x.detach().numpy())
+    module = as_module(model)
+    (module(x) ** 2).sum().backward()
+    p = {name: t.detach().clone().requires_grad_() for name, t in module.named_parameters()}
+    z = x.detach().clone().requires_grad_()
+    h = torch.tanh((z @ p["0.kernel"] + p["0.bias"]) @ p["1.0.weight"].T + p["1.0.bias"])
+    ((h @ p["2.kernel"] + p["2.bias"]) ** 2).sum().backward()
+    for name, t in module.named_parameters():
+        torch.testing.assert_close(t.grad, p[name].grad, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(x.grad, z.grad, rtol=1e-4, atol=1e-5)

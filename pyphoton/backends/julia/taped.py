@@ -21,17 +21,17 @@ class Deck:
 
     def run(self, plan: Plan, arrays: tuple[Any, ...], *, training: bool) -> tuple[Run, tuple[Any, ...]]:
         """A run of a plan on row-major arrays, which have to stay as they are until its slopes have been asked for; and the outputs."""
-        found = self.runtime.ask(
-            "run_taped", deck=self.number, plan=self.module.plan(plan), arrays=bridge.described(arrays), training=training
+        found = self.module.ask(
+            "run_taped", plan, differentiates=True, whole=True, deck=self.number, plan=self.module.plan(plan), arrays=bridge.described(arrays), training=training
         )
-        return Run(self, found["number"]), tuple(map(bridge.copied, found["outputs"]))
+        return Run(self, plan, found["number"]), tuple(map(bridge.copied, found["outputs"]))
 
 
 class Run:
     """What Julia keeps of a run. When this object goes, its memory is there for the next one."""
 
-    def __init__(self, deck: Deck, number: int) -> None:
-        self.deck, self.number = deck, number
+    def __init__(self, deck: Deck, plan: Plan, number: int) -> None:
+        self.deck, self.plan, self.number = deck, plan, number
         weakref.finalize(self, deck.runtime.later, "drop_taped", number=number)
 
     def back(self, slopes: tuple[Any, ...], wanted: tuple[bool, ...], into: Mapping[str, Any]) -> tuple[frozenset[str], tuple[Any, ...]]:
@@ -39,8 +39,8 @@ class Run:
 
         `slopes`: row-major arrays for the outputs, None for none.
         """
-        found = self.deck.runtime.ask(
-            "slopes_back", number=self.number, slopes=[None if s is None else bridge.describe(s) for s in slopes],
+        found = self.deck.module.ask(
+            "slopes_back", self.plan, differentiates=True, whole=True, number=self.number, slopes=[None if s is None else bridge.describe(s) for s in slopes],
             wanted=wanted, into=[{"path": path, **bridge.describe(a)} for path, a in into.items()],
         )  # fmt: skip
         return frozenset(found["reached"]), tuple(None if a is None else bridge.copied(a) for a in found["by_input"])
