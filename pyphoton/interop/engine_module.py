@@ -55,7 +55,11 @@ class EngineModule(Sharing):
 
     def _adopt(self) -> None:
         """Register the parameters of the network that are not here yet."""
-        for path, p in self._shared["network"].parameters.items():
+        parameters = self._shared["network"].parameters
+        if len(parameters) == self._shared.get("held"):
+            return
+        self._shared |= {"held": len(parameters), "slots": None}
+        for path, p in parameters.items():
             hold(self, path, to_torch(p.value, CPU), trained=p.role == "weight", frozen=p.frozen)
 
     def _deck(self, tensors: dict[str, torch.Tensor], plan: Plan) -> Deck:
