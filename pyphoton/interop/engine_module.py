@@ -31,7 +31,7 @@ class EngineModule(Sharing):
         super().__init__(network=network, deck=None, over=None)
         arrays = tuple(torch.zeros((1, *shape), dtype=torch.int64 if whole else None) for shape, whole in zip(network.met.shapes, network.met.whole, strict=True))
         network.forward_plan(arrays, network.met.as_tuple)
-        adopt(self, network.parameters)
+        self._adopt()
 
     def forward(self, *inputs: Any) -> Any:
         """The model's output for batches of tensors: a tensor, or a tuple of them. Errors: ShapeError, DataError, Unsupported."""
@@ -40,7 +40,7 @@ class EngineModule(Sharing):
         x = inputs[0] if isinstance(inputs[0], tuple) else inputs
         x = tuple(shareable(t, name) for t, name in zip(x, names_of("inputs", x, x_tuple), strict=True))
         plan = network.forward_plan(x, x_tuple)
-        adopt(self, network.parameters)
+        self._adopt()
         x = tuple(_as(t, plan.dtype if v.dtype == plan.dtype else "int64", i) for i, (t, v) in enumerate(zip(x, plan.inputs, strict=True)))
         tensors = self.tensors()
         deck, trained = self._deck(tensors, plan), [path for path, p in tensors.items() if p.requires_grad]
@@ -51,6 +51,14 @@ class EngineModule(Sharing):
         else:
             outputs = tuple(map(torch.from_numpy, deck.module.run(plan, _arrays(x), training=self.training)))
         return outputs[0] if plan.single else tuple(outputs)
+
+    def _adopt(self) -> None:
+        """Register the parameters of the network that are not here yet."""
+        parameters = self._shared["network"].parameters
+        if len(parameters) == self._shared.get("held"):
+            return
+        self._shared |= {"held": len(parameters), "slots": None}
+        adopt(self, parameters)
 
     def _deck(self, tensors: dict[str, torch.Tensor], plan: Plan) -> Deck:
         """The plans over this module's tensors, opened anew after they have become others."""

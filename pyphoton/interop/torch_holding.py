@@ -47,16 +47,23 @@ class Sharing(nn.Module):
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """Parameters and buffers by path. Errors: Unsupported for one that Julia cannot lie over."""
-        found = {**dict(self.named_parameters(remove_duplicate=False)), **dict(self.named_buffers(remove_duplicate=False))}
+        found = {path: holder[name] for path, holder, name in self._shared.get("slots") or self._slots()}
         for path, tensor in found.items():
             if not tensor.is_contiguous():
                 raise Unsupported(path, "a row-major tensor", f"strides {tensor.stride()} for shape {tuple(tensor.shape)}", "Use .contiguous().")
         return found
 
+    def _slots(self) -> list[tuple[str, dict[str, Any], str]]:
+        """Where the tensors stand, looked up once: path, a module's own dictionary, and the name in it."""
+        named = [(f"{path}." if path else "", module) for path, module in self.named_modules()]
+        found = [(path + name, holder, name) for path, m in named for holder in (m._parameters, m._buffers) for name in holder]
+        self._shared["slots"] = found
+        return found
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         made = type(self).__new__(type(self))
         memo[id(self)] = made
-        made.__dict__.update({k: dict(v) if k == "_shared" else copy.deepcopy(v, memo) for k, v in self.__dict__.items()})
+        made.__dict__.update({k: {**v, "slots": None} if k == "_shared" else copy.deepcopy(v, memo) for k, v in self.__dict__.items()})
         return made
 
     def __reduce_ex__(self, protocol: Any) -> Any:
