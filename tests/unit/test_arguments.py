@@ -184,8 +184,13 @@ OTHERS = {
     "PseudoHuberLoss": {"delta": 0.5, "reduction": "sum"}, "BCELoss": {"use_sigmoid": True, "reduction": "sum"},
     "CrossEntropyLoss": {"weight": 3.0, "use_softmax": True, "reduction": "sum"}, "HingeLoss": {"margin": 2.0, "autofix": False, "reduction": "sum"},
     "SquaredHingeLoss": {"margin": 2.0, "autofix": False, "reduction": "sum"}, "FocalLoss": {"gamma": 1.0, "alpha": 0.3, "reduction": "sum"},
+    "LossSum": {"losses": (losses.MAE(),), "factors": (0.5,)},
     "Accuracy": {"threshold": 0.1, "name": "acc"}, "BinaryAccuracy": {"threshold": 0.25, "name": "acc"}, "OneHotBinaryAccuracy": {"name": "acc"},
 }  # fmt: skip
+
+
+NEEDED = {"LossSum": {"losses": (losses.MSE(),), "factors": (1.0,)}}
+"""Arguments without a default."""
 
 
 def _classes(module, base):
@@ -203,13 +208,14 @@ def test_every_loss_and_metric_is_in_the_table():
 @pytest.mark.parametrize(("name", "field"), [(n, f) for n, fields in OTHERS.items() for f in fields])
 def test_argument_of_a_loss_or_metric_acts(name, field):
     """Another value of an argument gives another number, or another name in history."""
-    changed = FOUND[name](**{field: OTHERS[name][field]})
+    usual = FOUND[name](**NEEDED.get(name, {}))
+    changed = FOUND[name](**{**NEEDED.get(name, {}), field: OTHERS[name][field]})
     if field == "name":
-        assert list(metrics.named([changed], {})) == ["acc"] != list(metrics.named([FOUND[name]()], {}))
+        assert list(metrics.named([changed], {})) == ["acc"] != list(metrics.named([usual], {}))
         return
     p = np.array([[0.3, 0.6, 0.9], [0.2, 0.15, 0.7]])
     p, y = (p[:, :1], _binary[:, 1:2]) if name == "Accuracy" else (p, _binary)
-    assert float(changed(p, y)) != pytest.approx(float(FOUND[name]()(p, y)), rel=1e-3)
+    assert float(changed(p, y)) != pytest.approx(float(usual(p, y)), rel=1e-3)
 
 
 OPTIMISED = [(name, f) for name, c in optimisers.NAMES.items() for f in sorted(_fields(c))]
