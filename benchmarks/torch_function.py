@@ -6,7 +6,6 @@ torch has one thread. And the MiB that the process grows by over 10 000 passes, 
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import json
 import os
@@ -79,13 +78,7 @@ def grown(passes: int = PASSES) -> float | None:
 
 
 def _resident() -> float:
-    """Return the memory that this process has when both languages and malloc have thrown away what they do not need, in MiB."""
-    collect = pulling.julia_module().seval("() -> (GC.gc(); GC.gc())")
-    gc.collect()
-    collect()
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
+    """Return the memory that this process has, in MiB."""
     return int(_PAGES.read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
