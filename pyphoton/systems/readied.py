@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Any
 
 from pyphoton.arguments import checked, is_integer
@@ -46,15 +47,14 @@ def setup(
         system, source, backend=backend, device=device, seed=seed, precision=precision, callbacks=() if callbacks is None else callbacks, max_epochs=max_epochs,
     )  # fmt: skip
     vars(system)["_trainer"] = trainer
-    try:
+    with ExitStack() as undo:
+        undo.callback(vars(system).pop, "_trainer")
         source.begin("fit")
         feed = source.feed("fit")
         if feed is None:
             raise ArgumentError("setup", "data to train with", "None from train_dataloader")
         trainer.planned("fit", feed.first(), 0)
-    except BaseException:
-        del vars(system)["_trainer"]
-        raise
+        undo.pop_all()
     vars(system)["_ready_for"] = data, validation, options
     return trainer
 

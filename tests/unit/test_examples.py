@@ -96,11 +96,22 @@ def test_every_engine_gives_the_same_numbers():
     assert len(to_numpy) == 1 or figures(text)["largest difference of the losses"] < 1e-3
 
 
+def check_index(folder, scripts, most_lines):
+    """The folder's README has a line for each script in order; scripts are numbered and short."""
+    named = re.findall(r"^\| \[(\S+)\]\((\S+)\) \| \S+", (folder / "README.md").read_text("utf-8"), re.M)
+    assert [a for a, _ in named] == [b for _, b in named] == scripts
+    assert [int(name[:2]) for name in scripts] == list(range(1, len(scripts) + 1))
+    lengths = {name: len((folder / name).read_text("utf-8").splitlines()) for name in scripts}
+    assert {name: n for name, n in lengths.items() if n >= most_lines} == {}
+
+
 def test_the_index_names_every_script_once():
     """examples/README.md has a line for each script in order; scripts are numbered, short, and tested above."""
-    named = re.findall(r"^\| \[(\S+)\]\((\S+)\) \| \S+", (FOLDER / "README.md").read_text("utf-8"), re.M)
-    assert [a for a, _ in named] == [b for _, b in named] == SCRIPTS
+    check_index(FOLDER, SCRIPTS, MOST_LINES)
     assert sorted(RUNS) == SCRIPTS
-    assert [int(name[:2]) for name in SCRIPTS] == list(range(1, len(SCRIPTS) + 1))
-    lengths = {name: len((FOLDER / name).read_text("utf-8").splitlines()) for name in SCRIPTS}
-    assert {name: n for name, n in lengths.items() if n >= MOST_LINES} == {}
+
+
+def test_the_index_of_interop_names_every_script_once():
+    """examples/interop/README.md has a line for each script in order."""
+    folder = FOLDER / "interop"
+    check_index(folder, sorted(path.name for path in folder.glob("[0-9]*")), 80)

@@ -1,10 +1,9 @@
 """The scripts in examples/flux/ run on the engine that the tests run on, and print figures that training has earned."""
 
-import re
 import runpy
 
 import pytest
-from test_examples import FOLDER, check
+from test_examples import FOLDER, check, check_index
 
 FLUX = FOLDER / "flux"
 MOST_LINES = 80  # equations and their fields take more lines than layers
@@ -35,9 +34,8 @@ def test_a_script_learns(name, monkeypatch, capsys):
 
 def test_the_index_names_every_script_once():
     """examples/flux/README.md has a line for each script in order; scripts are short, and tested above."""
-    named = re.findall(r"^\| \[(\S+)\]\((\S+)\) \| \S+", (FLUX / "README.md").read_text("utf-8"), re.M)
-    assert [a for a, _ in named] == [b for _, b in named] == SCRIPTS == sorted(RUNS)
-    assert {name for name in SCRIPTS if len((FLUX / name).read_text("utf-8").splitlines()) >= MOST_LINES} == set()
+    check_index(FLUX, SCRIPTS, MOST_LINES)
+    assert sorted(RUNS) == SCRIPTS
 
 
 @pytest.mark.parametrize(("name", "size", "little"), [("04_char_rnn.py", "LETTERS", 8000), ("05_translation.py", "DATES", 200)])

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from test_examples import FOLDER, check
+from test_examples import FOLDER, check, check_index
 
 import pyphoton as pp
 from pyphoton.interop.keras_model import keras_module
@@ -56,6 +56,5 @@ def test_a_script_is_keras(name, tmp_path):
 
 def test_the_index_names_every_script_once():
     """examples/keras/README.md has a line for each script in order; scripts are short, and tested above."""
-    named = re.findall(r"^\| \[(\S+)\]\((\S+)\) \| \S+", (KERAS / "README.md").read_text("utf-8"), re.M)
-    assert [a for a, _ in named] == [b for _, b in named] == SCRIPTS == sorted(RUNS)
-    assert {name for name in SCRIPTS if len((KERAS / name).read_text("utf-8").splitlines()) >= MOST_LINES} == set()
+    check_index(KERAS, SCRIPTS, MOST_LINES)
+    assert sorted(RUNS) == SCRIPTS

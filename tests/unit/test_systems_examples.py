@@ -1,10 +1,9 @@
 """The scripts in examples/systems/ run on the engine that the tests run on, and print figures that training has earned."""
 
-import re
 import runpy
 
 import pytest
-from test_examples import FOLDER, check
+from test_examples import FOLDER, check, check_index
 
 SYSTEMS = FOLDER / "systems"
 MOST_LINES = 90  # classes with their methods take more lines than layers
@@ -34,6 +33,5 @@ def test_a_script_learns(name, monkeypatch, capsys):
 
 def test_the_index_names_every_script_once():
     """examples/systems/README.md has a line for each script in order; scripts are short, and tested above."""
-    named = re.findall(r"^\| \[(\S+)\]\((\S+)\) \| \S+", (SYSTEMS / "README.md").read_text("utf-8"), re.M)
-    assert [a for a, _ in named] == [b for _, b in named] == SCRIPTS == sorted(RUNS)
-    assert {name for name in SCRIPTS if len((SYSTEMS / name).read_text("utf-8").splitlines()) >= MOST_LINES} == set()
+    check_index(SYSTEMS, SCRIPTS, MOST_LINES)
+    assert sorted(RUNS) == SCRIPTS
