@@ -29,7 +29,7 @@ def torch_layer(module: torch.nn.Module, *, name: str | None = None) -> TorchLay
     called stay as they are. Errors: ArgumentError; Unsupported for a module on another device than the CPU.
     """
     if not isinstance(module, torch.nn.Module):
-        raise ArgumentError("torch_layer", "a torch.nn.Module", repr(module), "julia(...) makes layers of functions of Julia.")
+        raise ArgumentError("torch_layer", "a torch.nn.Module", repr(module), 'Julia("...") makes a layer of a function of Julia.')
     tensors = [*module.named_parameters(), *module.named_buffers()]
     for own, tensor in tensors:
         if tensor.device.type != "cpu":
