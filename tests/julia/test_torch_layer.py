@@ -208,7 +208,7 @@ def test_a_pullback_may_be_called_again(f):
 
 def test_a_thousand_gradients_leave_nothing_behind(f, jl):
     """With Julia's collector at work meanwhile: resident memory grows by less than 20 MiB, and objects of torch's are gone."""
-    from test_python_steps import STATM, resident
+    from test_python_in_julia import STATM, resident
 
     if not STATM.exists():
         pytest.skip("this system does not say how much memory a process has")
