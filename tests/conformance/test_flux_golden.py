@@ -69,7 +69,7 @@ def test_every_kind_that_flux_has_is_here():
     assert {step.op for plan in plans for step in plan.steps} >= set(LAYERS) - {"noise"}  # Flux has no such layer
     assert {type(o) for o in OPTIMISERS.values()} == set(optimisers.NAMES.values())
     stock = {c for c in vars(losses).values() if isinstance(c, type) and issubclass(c, losses.Loss)} - {losses.Loss}
-    assert {c.__name__ for c in stock - {type(loss) for loss in LOSSES.values()}} == {"LNLoss", "PseudoHuberLoss"}
+    assert {c.__name__ for c in stock - {type(loss) for loss in LOSSES.values()}} == {"LNLoss", "LossSum", "PseudoHuberLoss"}
 
 
 def test_numbers_are_not_trivial():
