@@ -1,4 +1,5 @@
-# CuArrays that share their memory with CUDA tensors of Python, for CUDA.jl 5 and 6. Not run on a GPU yet.
+# CuArrays that share their memory with CUDA tensors of Python, for CUDA.jl 5 and 6; with CUDA.jl 3, Knet's, Julia's arrays in Python only.
+# Not run on a GPU yet.
 module PyPhotonCUDAExt
 
 using CUDA: CUDA, CuArray, CuPtr
@@ -10,6 +11,7 @@ const Driver = isdefined(CUDA, :CUDACore) ? CUDA.CUDACore : CUDA
 # The owner belongs to the memory, which reshapes and views share, and not to one CuArray. Before the owner is let go of, what
 # Julia has queued on its memory is finished: Python's allocator gives the memory away at once.
 function PyPhoton.borrowed_cuda(pointer::UInt, kind::Integer, shape, keep::F) where {F}
+    isdefined(Driver.GPUArrays, :DataRef) || throw(ArgumentError("CUDA.jl $(pkgversion(CUDA)) has no owner of memory that reshapes and views share: a tensor's memory cannot be lent to it. to_julia(x.cpu()) shares a copy on the processor"))
     T, size = KINDS[kind], julia_size(shape)
     0 in size && return CuArray{T}(undef, size)
     managed = unsafe_wrap(CuArray, CuPtr{T}(pointer), size).data[]

@@ -36,7 +36,7 @@ include("julia_code.jl")
 include("julia_layer.jl")
 
 function __init__()
-    PyPhoton.ENGINES["flux"] = FluxEngine()
+    PyPhoton.ENGINES["flux"] = PyPhoton.Engine(FluxEngine(), PyPhoton.BUILDERS)
     PyPhoton.CALLS["flux_build"] = d -> PyPhoton.keep!(build(PyPhoton.dict(d, "model"), Dict{String,Any}()))
     PyPhoton.BUILDERS["julia"] = (T, step, weights, activation) -> (has_run(Code(step.attrs)) || PyPhoton.check_code(step); CodeLayer{T}(step, weights))
     PyPhoton.CALLS["julia_arrays"] = call_arrays

@@ -1,13 +1,16 @@
 # What can go wrong, as types: an error says which step of the plan it comes from, and keeps its cause.
 
-"""A step that cannot be run here."""
+"""A step that cannot be run here, and why, where that is known."""
 struct UnsupportedStep <: Exception
     op::String
     path::String
+    reason::String
 end
 
+UnsupportedStep(op, path) = UnsupportedStep(op, path, "")
+
 function Base.showerror(io::IO, e::UnsupportedStep)
-    print(io, "UnsupportedStep: ", e.op, isempty(e.path) ? "" : " at $(e.path)")
+    print(io, "UnsupportedStep: ", e.op, isempty(e.path) ? "" : " at $(e.path)", isempty(e.reason) ? "" : ": $(e.reason)")
 end
 
 """An error inside a step: where it was, and what it was."""
@@ -40,7 +43,7 @@ end
 
 place(error) = ()
 place(e::StepError) = ("path" => e.path, "op" => e.op)
-place(e::UnsupportedStep) = ("path" => e.path, "op" => e.op)
+place(e::UnsupportedStep) = ("path" => e.path, "op" => e.op, "reason" => e.reason)
 
 """The error's own text; when writing it fails, that is said."""
 function told(error)

@@ -34,6 +34,9 @@ permutation(axes, rank) = [dimension(axes[rank-d+1], rank) for d in 1:rank]
 position(id::Integer) = Int(id) + 1
 number(position::Integer) = Int64(position - 1)
 
+"""Errors: DomainError for a number that is none of `count` things, counted from 0."""
+@noinline outside(found, count::Int, things::String) = throw(DomainError(found, "expected 0 to $(count - 1): there are $count $things"))
+
 """The size that Python's reshape(shape) gives `count` numbers; one length may be null or -1."""
 function reshaped_size(shape, count::Int)
     lengths = [n === nothing || n < 0 ? -1 : Int(n) for n in shape]
@@ -112,6 +115,10 @@ end
 
 """And back."""
 batch_major!(y::Array{T,3}, x::Array{T,3}) where {T} = time_major!(y, x)
+
+"""Both ways, and a matrix transposed, as arrays of their own: also for what an engine's tape follows, which is no Array."""
+time_swapped(x) = permutedims(x, (1, 3, 2))
+transposed(x) = permutedims(x)
 
 """
 Step `k` (from 1) of (features..., steps, batch), an array of its own (`old`, if that fits); the same written. Where there is a start of a state, (features...), it stands for every

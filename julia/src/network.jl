@@ -67,11 +67,11 @@ drop_program!(m::ModuleHandle, number::Integer) = (m.programs[number] = nothing;
 """Run a plan; its outputs are in the program's registers until it runs again."""
 function run!(m::ModuleHandle, number::Integer, arrays::Vector{Any}, training::Bool=false, carried::Bool=false)
     p = program(m, number)
-    m.mode.training, m.mode.carry = training, carried ? m.carry : nothing
+    m.mode.training, m.mode.recording, m.mode.carry = training, false, carried ? m.carry : nothing
     try
         forward!(p, m.mode, arrays)
     finally
-        m.mode.training, m.mode.carry = false, nothing
+        at_rest!(m.mode)
     end
     return p
 end

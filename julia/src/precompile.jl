@@ -101,11 +101,15 @@ function recurrent!(s, x, kind, features, both, last)
     return step!(s, kind, x; rank=last ? 2 : 3, attrs, parameters)
 end
 
-function rehearse_primitives()
-    for shape in ((3,), (3, 2), (3, 2, 2)), op in ("neg", "abs", "exp", "log", "sqrt", "square", "sin", "cos", "tanh", "sigmoid", "relu", "softplus", "gelu", "swish", "selu", "elu", "leaky_relu", "clip", "softmax", "log_softmax", "flatten")
+function rehearse_activations(ops)
+    for shape in ((3,), (3, 2), (3, 2, 2)), op in ops
         length(shape) == 1 || !(op in ("sin", "cos", "sqrt", "log")) || continue
         rehearse_layer((s, x) -> step!(s, op, dense!(s, x, shape[end], 2)), shape...)
     end
+end
+
+function rehearse_primitives()
+    rehearse_activations(("neg", "abs", "exp", "log", "sqrt", "square", "sin", "cos", "tanh", "sigmoid", "relu", "softplus", "gelu", "swish", "selu", "elu", "leaky_relu", "clip", "softmax", "log_softmax", "flatten"))
     for op in ("add", "sub", "mul", "div", "pow", "mod", "maximum", "minimum"), other in (:same, :row, :left, :right)
         rehearse_layer(3) do s, x
             y = dense!(s, x, 3, 3)

@@ -43,7 +43,7 @@ abstract type ManyOutputs <: ManyInputs end
 const BUILDERS = Dict{String,Any}()
 
 """The step kinds that can be run now."""
-supported() = sort!(collect(keys(BUILDERS)))
+supported() = sort!(collect(keys(engine().builders)))
 
 """Whether gradients go through an op."""
 differentiable(op) = true
@@ -66,19 +66,20 @@ function Program{T}(plan::Plan, parameters::Dict{String,Weight{T}}; whole::Bool=
 end
 
 function lower!(steps, registers, ::Type{T}, s::PlanStep, parameters) where {T}
-    haskey(BUILDERS, s.op) || throw(UnsupportedStep(s.op, s.path))
+    builders = engine().builders
+    haskey(builders, s.op) || throw(UnsupportedStep(s.op, s.path))
     weights = Dict{String,Weight{T}}()
     for (name, path) in s.params
         weights[name] = get(() -> throw(PlanError("$(s.path) $(s.op): no parameter $path was given")), parameters, path)
     end
     fused = s.op in FUSING && haskey(ACTIVATIONS, s.activation)
     activation = fused ? ACTIVATIONS[s.activation] : IDENTITY
-    op = BUILDERS[s.op](T, s, weights, activation)
+    op = builders[s.op](T, s, weights, activation)
     used = Any[weights[name] for name in sort!(collect(keys(weights)))]
     apart = !fused && s.activation != "identity"
     output = apart ? length(push!(registers, nothing)) : s.output
     push!(steps, Step(op, s.op, s.path, s.inputs, [output], used))
-    apart && push!(steps, Step(BUILDERS[s.activation](T, s, weights, IDENTITY), s.activation, s.path, [output], [s.output], []))
+    apart && push!(steps, Step(builders[s.activation](T, s, weights, IDENTITY), s.activation, s.path, [output], [s.output], []))
     return nothing
 end
 

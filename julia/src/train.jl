@@ -15,7 +15,7 @@ function gather!(s::Samples{T,N}, order::Vector{Int64}, from::Int, n::Int) where
     length_ = div(length(s.source), max(size(s.source, N), 1))
     for j in 1:n
         p = position(order[from+j])
-        1 <= p <= size(s.source, N) || throw(BoundsError("$(size(s.source, N)) samples", order[from+j]))
+        1 <= p <= size(s.source, N) || outside(order[from+j], size(s.source, N), "samples")
         unsafe_copyto!(y, (j - 1) * length_ + 1, s.source, (p - 1) * length_ + 1, length_)
     end
     return y
@@ -120,8 +120,8 @@ function run_epoch!(l::Lesson, e::Epoch, watch::Watch, rates::Union{Nothing,Matr
     return EpochReport(done == count ? values : values[:, 1:done], resize!(counts, done), failed, turn, stopped)
 end
 
-"""Not training, and without states of others."""
-at_rest!(mode::Mode) = (mode.training = false; mode.carry = nothing)
+"""Not training, recorded, and without states of others."""
+at_rest!(mode::Mode) = (mode.training = false; mode.recording = true; mode.carry = nothing)
 
 """One pass of one session."""
 run_epoch!(s::Session, p::Program, e::Epoch, train::Bool, finite::Bool, watch::Watch, rates::Union{Nothing,Vector{Float64}}=nothing) =

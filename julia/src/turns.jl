@@ -66,7 +66,7 @@ function one_step!(l::Lesson, arrays, samples::Int, numbers::Vector{Float64}, ca
     mode = l.sessions[1].owner.mode
     for (k, t) in enumerate(l.turns)
         length(carries) < k && push!(carries, Dict{String,Vector{Any}}())
-        mode.training, mode.carry = l.train, carried ? carries[k] : nothing
+        mode.training, mode.recording, mode.carry = l.train, l.train, carried ? carries[k] : nothing
         dynamic(take_turn!)(l, t, t.program, arrays, samples, numbers, at)::Bool || return k
         at += t.outputs
     end

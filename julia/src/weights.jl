@@ -60,17 +60,19 @@ end
 sized!(b::Buffer{T,N}, lengths::Int...) where {T,N} = sized!(b, lengths)
 
 """
-How a program runs: training or not, whether running averages move, the random numbers of dropout, and the states of scans by path where they
-go on from one minibatch to the next.
+How a program runs: training or not, whether running averages move, whether anybody may ask for gradients afterwards (an engine that keeps a
+record for them can do without it), the random numbers of dropout, and the states of scans by path where they go on from one minibatch to
+the next.
 """
 mutable struct Mode
     training::Bool
     moving::Bool
+    recording::Bool
     random::Xoshiro
     carry::Union{Nothing,Dict{String,Vector{Any}}}
 end
 
-Mode(seed::Integer) = Mode(false, true, Xoshiro(seed), nothing)
+Mode(seed::Integer) = Mode(false, true, true, Xoshiro(seed), nothing)
 
 """
 A function that is called by what its arguments are at run time only. Without it the compiler looks through calls on values of unknown

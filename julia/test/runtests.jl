@@ -12,7 +12,7 @@ function run_file(name)
 end
 
 @testset "PyPhoton" begin
-    for name in ("json", "layout", "elementary", "primitives", "layers", "optimisers", "training", "door", "sharing", "golden", "workout", "checkpoint", "model", "scan", "columns", "engines", "python", "code_layers")
+    for name in ("json", "layout", "elementary", "primitives", "layers", "optimisers", "training", "door", "sharing", "golden", "workout", "checkpoint", "model", "scan", "columns", "environment", "engines", "knet", "python", "code_layers")
         @testset "$name" begin
             run_file("$name.jl")
         end

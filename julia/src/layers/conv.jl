@@ -27,25 +27,16 @@ struct Conv{T,N,E}
     geometries::Dict{Dims{N},Geometry}
 end
 
-"""name => engine: an object with methods of convolve!, convolve_back! and convolve_kernel!. Extensions add to it."""
-const ENGINES = Dict{String,Any}("native" => Native())
-const ENGINE = Ref("native")
+ENGINES["native"] = Engine(Native(), BUILDERS)
 
-"""    engine!(name): which engine computes the convolutions of plans that are added from now on."""
-function engine!(name::String)
-    haskey(ENGINES, name) || throw(PlanError("engine $name is not loaded; there are $(join(sort!(collect(keys(ENGINES))), ", "))"))
-    ENGINE[] = name
-    return nothing
-end
-
-function build_conv(::Type{T}, step, weights, activation, engine::E=ENGINES[ENGINE[]]) where {T,E}
+function build_conv(::Type{T}, step, weights, activation, convolutions::E=engine().convolutions) where {T,E}
     a, kernel = step.attrs, array(weights["kernel"])
     N, up = ndims(kernel), step.op == "conv_transpose"
     padding = up ? flat_padding([(p, p) for p in a["padding"]]) : flat_padding(a["padding"])
     extra = up ? space_order(a["output_padding"]) : ntuple(_ -> 0, N - 2)
     buffers = (Buffer{T,N}(), Buffer{T,N}(), Buffer{T,N}(), Buffer{T,2}())
     return Conv{T,N,E}(weights["kernel"], get(weights, "bias", nothing), kernel, activation, up, space_order(a["strides"]), padding,
-        space_order(a["dilation"]), extra, a["groups"], engine, buffers..., Dict{Dims{N},Geometry}())
+        space_order(a["dilation"]), extra, a["groups"], convolutions, buffers..., Dict{Dims{N},Geometry}())
 end
 
 BUILDERS["conv"] = BUILDERS["conv_transpose"] = (T, step, weights, activation) -> build_conv(T, step, weights, activation)

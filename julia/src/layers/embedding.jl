@@ -18,7 +18,7 @@ function forward(op::Embedding{T}, mode::Mode, x::Array{<:Integer}) where {T}
     ids = vec(x)
     for (j, id) in enumerate(ids)
         p = position(id)
-        1 <= p <= vocabulary || throw(BoundsError("a vocabulary of $vocabulary", id))
+        1 <= p <= vocabulary || outside(id, vocabulary, "rows of the table")
         @inbounds @simd for i in 1:dim
             y[i, j] = op.matrix[i, p]
         end

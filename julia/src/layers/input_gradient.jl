@@ -16,8 +16,8 @@ differentiable(::InputGradient) = false
 
 function forward(op::InputGradient{T}, mode::Mode, inputs::Vector{Any}) where {T}
     p, x = op.program, inputs[1]
-    training, carry, trained_ = mode.training, mode.carry, Bool[w.trained for w in p.weights]
-    mode.training, mode.carry = false, nothing
+    training, recording, carry, trained_ = mode.training, mode.recording, mode.carry, Bool[w.trained for w in p.weights]
+    mode.training, mode.recording, mode.carry = false, true, nothing
     foreach(w -> w.trained = false, p.weights)
     try
         forward!(p, mode, inputs)
@@ -25,7 +25,7 @@ function forward(op::InputGradient{T}, mode::Mode, inputs::Vector{Any}) where {T
         start!(p)
         descend!(p, op.route::Route)
     finally
-        mode.training, mode.carry = training, carry
+        mode.training, mode.recording, mode.carry = training, recording, carry
         foreach((w, t) -> w.trained = t, p.weights, trained_)
     end
     return dynamic(slope_like)(T, p.slopes[p.plan.inputs[1].id], x), nothing

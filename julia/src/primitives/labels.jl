@@ -31,7 +31,7 @@ function forward(op::CrossEntropy{T}, mode::Mode, scores::Matrix{T}, labels::Vec
     shares, y = sized!(op.shares, classes, samples), Vector{T}(undef, samples)
     for j in 1:samples
         p = position(labels[j])
-        1 <= p <= classes || throw(BoundsError("$classes classes", labels[j]))
+        1 <= p <= classes || outside(labels[j], classes, "classes")
         high = typemin(T)
         @inbounds for i in 1:classes
             high = max(high, scores[i, j])
