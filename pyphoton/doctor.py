@@ -36,12 +36,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the command."""
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
     parser.add_argument("--backend", help="the backend that has to work (default: PYPHOTON_BACKEND, or any that trains)")
+    parser.add_argument("--engine", help="what computes in Julia: flux or knet, which is experimental (default: PYPHOTON_ENGINE, or flux)")
 
 
 def run(options: argparse.Namespace) -> int:
     """Examine, report. Returns 0 when the backend that is asked for works, 1 otherwise. Errors: UnknownName."""
     asked = _asked(options.backend)
-    findings = [*_python(), *_torch(), *_julia()]
+    findings = [*_python(), *_torch(), *_julia(options.engine)]
     working = [f.group for f in findings if f.name == "parity" and f.state == OK]
     fine = asked in working if asked != "auto" else bool({"torch", "julia"} & set(working))
     if options.json:
@@ -118,22 +119,48 @@ def _torch() -> Iterator[Finding]:
         yield _parity("torch")
 
 
-def _julia() -> Iterator[Finding]:
-    from pyphoton.backends.julia import locate
+def _julia(engine: str | None) -> Iterator[Finding]:
+    from pyphoton.backends.julia import engines
+
+    with engines.during(engine):
+        yield from _bridge()
+        yield from _engine()
+        yield from _start()
+
+
+def _bridge() -> Iterator[Finding]:
+    from pyphoton.backends.julia import engines
+
+    yield _package("julia", "juliacall", engines.extra())
+    yield _package("julia", "juliapkg", engines.extra())
+
+
+def _engine() -> Iterator[Finding]:
+    """The engine, the Julia and project that it has, and whether the project for Knet is there."""
+    from pyphoton.backends.julia import engines, kept, locate
+
+    found, engine = locate.place(), engines.wanted()
+    experimental = "" if engine == engines.BY_JULIAPKG else ", which is experimental"
+    yield Finding("julia", engines.VARIABLE, OK, f"{engine}{experimental}; others: {', '.join(sorted({*engines.PACKAGES} - {engine}))}")
+    yield Finding("julia", locate.JULIA, OK if found.executable else ABSENT, found.executable or "not known: juliapkg finds or downloads one")
+    keeper = "juliapkg keeps one" if engines.by_juliapkg() else f"{engines.install()} makes one"
+    yield Finding("julia", locate.PROJECT, OK if found.project else ABSENT, found.project or f"not known: {keeper}")
+    for other, package in engines.PACKAGES.items():
+        if engine == engines.BY_JULIAPKG != other and kept.complete(other):
+            yield Finding("julia", f"project with {package}", OK, f"{kept.folder(other)}, for {engines.VARIABLE}={other}, which is experimental")
+
+
+def _start() -> Iterator[Finding]:
+    from pyphoton.backends.julia import engines, locate
     from pyphoton.backends.julia.probe import ask_another_process
 
-    yield _package("julia", "juliacall", "pip install 'pyphoton[julia]'")
-    yield _package("julia", "juliapkg", "pip install 'pyphoton[julia]'")
-    found = locate.place()
-    yield Finding("julia", locate.JULIA, OK if found.executable else ABSENT, found.executable or "not known: juliapkg finds or downloads one")
-    yield Finding("julia", locate.PROJECT, OK if found.project else ABSENT, found.project or "not known: juliapkg keeps one")
     absent, wrong = locate.missing() or locate.unprepared(), locate.wrong()
     if absent or wrong:
         yield Finding("julia", "start", PROBLEM if wrong else ABSENT, wrong or absent)
         return
     tried = ask_another_process()
     if "error" in tried:
-        yield Finding("julia", "start", PROBLEM, tried["error"], "" if locate.given() else "python -m pyphoton install")
+        yield Finding("julia", "start", PROBLEM, tried["error"], "" if locate.given() else engines.install())
     else:
         yield from _tried(tried)
 

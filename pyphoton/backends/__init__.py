@@ -7,6 +7,7 @@ import os
 import pkgutil
 import warnings
 from collections.abc import Iterable
+from typing import Any
 
 from pyphoton import config
 from pyphoton.backends.base import Backend
@@ -29,14 +30,20 @@ def wanted(name: str | None = None) -> str:
 
 
 def get_backend(
-    name: str | None = None, *, device: str = "cpu", precision: str | None = None, plan: Plan | None = None
+    name: str | None = None, *, engine: str | None = None, device: str = "cpu", precision: str | None = None, plan: Plan | None = None
 ) -> Backend:  # fmt: skip
     """The backend `name`, or that of set_context, or of the variable PYPHOTON_BACKEND, or the first that can run here.
 
     "auto" stands for the last: the first that is installed, starts, has the `device` and the `precision`, and knows every step
-    of the `plan`. The engine is started. Errors: UnknownName; BackendMissing with what to install.
+    of the `plan`. The backend is started. `engine` is what computes inside it, where there is a choice: "flux" or "knet" in "julia".
+    Errors: UnknownName; BackendMissing with what to install; Unsupported for an engine that it has not, or that cannot run beside the one that runs.
     """
     asked, known = wanted(name), backends()
+    if engine is not None and asked in (AUTO, *known):
+        able = [b.name for b in known.values() if getattr(b, "engines", ())]
+        if asked not in able:
+            hint = f"Use get_backend({able[0]!r}, engine={engine!r})."
+            raise Unsupported("get_backend", "a backend that has engines", f"{asked!r}, engine={engine!r}", hint)
     if asked == AUTO:
         return _first(known.values(), device, precision, plan)
     if asked not in known:
@@ -44,7 +51,8 @@ def get_backend(
     reason = known[asked].missing()
     if reason:
         raise BackendMissing(f"backend {asked}", hint=reason)
-    known[asked].start()
+    start: Any = known[asked].start
+    start() if engine is None else start(engine=engine)
     return known[asked]
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from pyphoton.backends import get_backend
 from pyphoton.converted import Converted, original
 from pyphoton.errors import BackendMissing, Unsupported
 from pyphoton.layers.core import Input
@@ -33,7 +34,7 @@ def flux(model: Any) -> Converted:
     Training it changes the original. `.native` is a Flux.Chain over the same memory, where Flux has these layers.
     Errors: BackendMissing without Julia; otherwise as `torch_`.
     """
-    return _converted(model, "julia", "cpu")
+    return _converted(model, "julia", "cpu", "flux")
 
 
 def tf(model: Any) -> Any:
@@ -49,9 +50,13 @@ def tf(model: Any) -> Any:
     return KerasModel(model)
 
 
-def knet(model: Any) -> Any:
-    """The model on Knet. Errors: BackendMissing: there is no such engine yet."""
-    raise BackendMissing("knet", "an engine for Knet", "none yet", "flux(model) runs it inside Julia, torch_(model) on torch.")
+def knet(model: Any) -> Converted:
+    """The model inside Julia, computed by Knet (experimental): a new object over the same parameters.
+
+    Training it changes the original. Errors: BackendMissing without Julia or a project with Knet; Unsupported when Julia runs with Flux
+    in this process; for a layer that Knet cannot compute, when data first meets it; otherwise as `torch_`.
+    """
+    return _converted(model, "julia", "cpu", "knet")
 
 
 def mxnet(model: Any, *where: Any) -> Any:
@@ -81,8 +86,11 @@ def _checked(model: Any) -> Any:
     return model
 
 
-def _converted(model: Any, engine: str, device: str) -> Converted:
-    made = Converted(_checked(model), engine, device)
+def _converted(model: Any, backend: str, device: str, engine: str | None = None) -> Converted:
+    model = _checked(model)
+    if engine is not None:
+        get_backend(backend, engine=engine)
+    made = Converted(model, backend, device)
     network_of(made)  # an engine that is not there is refused here
     _plan_now(made, made.model)
     return made

@@ -10,7 +10,7 @@ import numpy as np
 from pyphoton import activations, parameters
 from pyphoton import layers as l
 from pyphoton.backends.julia import bridge
-from pyphoton.backends.julia.runtime import start
+from pyphoton.backends.julia.runtime import start_with_flux
 from pyphoton.errors import ArgumentError, Unsupported
 from pyphoton.network import network_of
 
@@ -29,8 +29,7 @@ def from_flux(model: Any) -> Any:
     juliacall = sys.modules.get("juliacall")
     if juliacall is None or not isinstance(model, juliacall.ValueBase):
         raise ArgumentError("from_flux", "a model of Flux, as juliacall shows it", type(model).__name__)
-    runtime = start()
-    runtime.ask("load_flux")
+    runtime = start_with_flux("from_flux")
     number = runtime.julia.PyPhoton.keep_b(model)
     try:
         found = _Reader().read(runtime.ask("flux_read", model=number), "", None)

@@ -10,7 +10,7 @@ from typing import Any
 
 from pyphoton import activations, graph, parameters
 from pyphoton.backends.julia.exchange import to_julia
-from pyphoton.backends.julia.runtime import start
+from pyphoton.backends.julia.runtime import start_with_flux
 from pyphoton.converted import Converted
 from pyphoton.errors import NotBuilt, Unsupported
 from pyphoton.flux.nets import Equations, Net
@@ -50,11 +50,10 @@ def native(converted: Converted) -> Any:
     if len(network.met.shapes) != 1:
         raise Unsupported(".native", "a model of one input", f"one of {len(network.met.shapes)}", "torch_(model).native takes several.")
     dtype = "int64" if network.met.whole[0] else network.dtype
-    runtime = start()
+    runtime = start_with_flux(".native", "torch_(model).native is a torch.nn.Module over the same memory.")
     writer = _Writer(runtime.julia.PyPhoton.keep_b, network.dtype)
     try:
         members = writer.layer(network.model, Tensor((None, *network.met.shapes[0]), dtype), "")
-        runtime.ask("load_flux")
         model = members[0] if len(members) == 1 and members[0]["kind"] == "chain" else {"kind": "chain", "layers": members or [_SAME]}
         number = runtime.ask("flux_build", model=model)
         writer.kept.append(number)

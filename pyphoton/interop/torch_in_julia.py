@@ -13,7 +13,7 @@ import torch
 from pyphoton import parameters
 from pyphoton.backends.julia.exchange import from_julia, to_julia
 from pyphoton.backends.julia.keeper import Keeper
-from pyphoton.backends.julia.runtime import start
+from pyphoton.backends.julia.runtime import start_with_flux
 from pyphoton.errors import ArgumentError, TraceError, Unsupported
 from pyphoton.interop.torch_opaque import TorchLayer, keep
 
@@ -51,8 +51,7 @@ def in_julia(layer: TorchLayer) -> Any:
 
 
 def _layer(layer: TorchLayer) -> Any:
-    runtime = start()
-    runtime.ask("load_flux")
+    runtime = start_with_flux("torch_layer(...).julia", "In a model of PyPhoton the layer runs on every engine.")
     hold: Callable[[Any], int] = runtime.julia.PyPhoton.keep_b
     own = parameters.view(layer) if layer.built else {}
     held: list[int] = []

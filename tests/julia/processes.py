@@ -33,3 +33,11 @@ def output(code, *arguments, **options):
     done = python(code, *arguments, **options)
     assert done.returncode == 0, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr[-3000:]}"
     return done.stdout
+
+
+def script(folder, *lines):
+    """A program called julia that is none."""
+    file = folder / "julia"
+    file.write_text("\n".join(["#!/bin/sh", *lines]))
+    file.chmod(0o755)
+    return str(file)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import tomllib
-from processes import ROOT, python
+from processes import ROOT, python, script
 
 from pyphoton.backends.julia import locate
 
@@ -22,14 +22,6 @@ with warnings.catch_warnings(record=True) as said:
 print(workouts[0].network.backend.name, len(said), said[0].message if said else "")
 """
 NOTHING = dict.fromkeys(("PYPHOTON_JULIA", "PYPHOTON_JULIA_PROJECT", "PYTHON_JULIACALL_EXE", "PYTHON_JULIACALL_PROJECT"))
-
-
-def script(folder, *lines):
-    """A program called julia that is none."""
-    file = folder / "julia"
-    file.write_text("\n".join(["#!/bin/sh", *lines]))
-    file.chmod(0o755)
-    return str(file)
 
 
 def project_without_flux(folder):

@@ -7,6 +7,7 @@ import pytest
 from readme_nets import FullyConnected, Perceptron, SimpleRecurrent, SimpleRecurrent2
 
 from pyphoton import LSTM, MSE, SGD, Sequential, ShapeError, Unsupported, Workout, get_backend, seed_, set_context
+from pyphoton.backends.julia import engines
 from pyphoton.backends.numpy.run import NumpyModule
 from pyphoton.flux import (
     Chain,
@@ -15,6 +16,7 @@ from pyphoton.flux import (
     Dropout,
     Input,
     flux,
+    knet,
     net,
     randn,
     relu,
@@ -34,8 +36,8 @@ S = np.random.default_rng(8).normal(size=(6, 5, 4)).astype("float32")
 
 @pytest.fixture
 def convert():
-    """`flux` where the tests run in Julia, else `torch_`."""
-    return {"julia": flux}.get(get_backend().name, torch_)
+    """Where the tests run in Julia what converts to its engine, `flux` or `knet`; else `torch_`."""
+    return {"flux": flux, "knet": knet}[engines.wanted()] if get_backend().name == "julia" else torch_
 
 
 def shared():

@@ -14,7 +14,7 @@ import pyphoton as pp
 import pyphoton.flux
 from benchmarks.convert import measure
 from pyphoton.backends.numpy.run import NumpyModule
-from pyphoton.flux import Converted, is_cyclic, knet, mxnet, tf, torch_
+from pyphoton.flux import Converted, is_cyclic, mxnet, tf, torch_
 
 X = np.random.default_rng(3).normal(size=(6, 4)).astype("float32")
 T = torch.from_numpy(X)
@@ -160,10 +160,9 @@ def test_layers_that_do_not_fit_are_refused():
 
 
 def test_engines_that_are_not_there_say_the_way_out():
-    """MXNet is dead and Knet not there yet: ImportErrors that name what to use."""
-    for convert in (knet, mxnet):
-        with pytest.raises(ImportError, match="torch_"):
-            convert(mlp())
+    """MXNet is dead: an ImportError that names what to use."""
+    with pytest.raises(ImportError, match="torch_"):
+        mxnet(mlp())
 
 
 class Cyclic(pp.Layer):

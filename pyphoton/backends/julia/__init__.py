@@ -14,6 +14,7 @@ class JuliaBackend:
 
     name = "julia"
     priority = 30
+    engines = ("flux", "knet")
     precisions: frozenset[str] = frozenset()
     supports = frozenset(
         """
@@ -29,11 +30,11 @@ class JuliaBackend:
         """What to install, when juliacall is not there. Nothing is started to find out."""
         return locate.missing()
 
-    def start(self, *, asked: bool = True) -> None:
-        """Start Julia; installed with Flux first, if need be and if it was asked for. Errors: BackendMissing."""
+    def start(self, *, asked: bool = True, engine: str | None = None) -> None:
+        """Start Julia; installed with Flux first, if need be and if it was asked for. Errors: BackendMissing, Unsupported for another `engine`."""
         from pyphoton.backends.julia.runtime import start
 
-        start(asked=asked)
+        start(asked=asked, engine=engine)
 
     def devices(self) -> tuple[str, ...]:
         """The processor."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from pyphoton.backends.julia import bridge, locate
 from pyphoton.backends.julia.errors import JuliaError
-from pyphoton.backends.julia.runtime import Runtime, running, start
+from pyphoton.backends.julia.runtime import Runtime, running, start_with_flux
 from pyphoton.errors import ShapeError
 from pyphoton.julia_code import Code
 from pyphoton.plan import Plan, Step
@@ -19,19 +19,17 @@ def missing() -> str:
     return "" if running() else locate.missing() or locate.wrong()
 
 
-def with_code() -> Runtime:
-    """A running Julia that can differentiate code: Flux is loaded. Errors: BackendMissing."""
-    runtime = start()
-    runtime.ask("load_flux")
-    return runtime
+def with_code(where: str) -> Runtime:
+    """A running Julia that can differentiate code: Flux is loaded. Errors: BackendMissing; Unsupported on another engine."""
+    return start_with_flux(where, "Or write the layer in Python: a function of tensors, or a Layer with forward.")
 
 
-def check(plan: Plan) -> bool:
-    """Whether a plan has code of a user's inside. Errors: FileError for code that is not trusted."""
-    steps = [step for step in plan.all_steps() if step.op == "julia"]
-    for step in steps:
-        Code.of(step.attrs).check(f"{step.path} Julia".strip())
-    return bool(steps)
+def check(plan: Plan) -> str:
+    """Where a plan has code of a user's inside; empty when it has none. Errors: FileError for code that is not trusted."""
+    places = [(f"{step.path} Julia".strip(), step) for step in plan.all_steps() if step.op == "julia"]
+    for where, step in places:
+        Code.of(step.attrs).check(where)
+    return places[0][0] if places else ""
 
 
 def arrays(code: Code, where: str) -> list[tuple[str, tuple[int, ...], str]]:
@@ -68,8 +66,8 @@ def _is_about_sizes(error: BaseException | None) -> bool:
 
 def applied(step: Step, training: bool) -> Any:
     """A step as a Julia function of its inputs, parameters and own arrays, as juliacall shows it. Errors: JuliaError."""
-    runtime = with_code()
     where = f"{step.path} Julia".strip()
+    runtime = with_code(where)
     number = _ask(where, "julia_applied", Code.of(step.attrs), params=step.attrs["params"], batch=step.attrs["batch"], inputs=len(step.inputs), place=step.path, shape=step.shapes[0], training=training)
     found = runtime.julia.PyPhoton.OPEN[number]
     runtime.ask("close", number=number)
@@ -78,4 +76,4 @@ def applied(step: Step, training: bool) -> Any:
 
 def _ask(where: str, call: str, code: Code, **arguments: Any) -> Any:
     code.check(where)
-    return with_code().ask(call, **code.data(), path=where, **arguments)
+    return with_code(where).ask(call, **code.data(), path=where, **arguments)

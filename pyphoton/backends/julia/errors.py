@@ -55,7 +55,7 @@ def raise_failure(found: Mapping[str, Any]) -> NoReturn:
     Errors: Unsupported for a step that it has no meaning for, ShapeError for a result of another shape than its plan says, else JuliaError.
     """
     if found["type"].endswith("UnsupportedStep"):
-        raise Unsupported(f"{found['path']} {found['op']}".strip(), "a step that Julia knows", found["op"])
+        raise Unsupported(f"{found['path']} {found['op']}".strip(), "a step that Julia knows", found["op"], found.get("reason", ""))
     error = julia_error(found)
     shape = _caused(found, "OutputShape")
     if shape is not None:

@@ -1,31 +1,31 @@
 """Which Julia and which project: found without starting anything. The first of these that says something decides:
 
 - where Julia itself is the host of this process (a Julia script that has loaded PythonCall), that Julia;
-- PYPHOTON_JULIA (a program) and PYPHOTON_JULIA_PROJECT (a folder with Flux and PythonCall), or juliacall's own names for
+- PYPHOTON_JULIA (a program) and PYPHOTON_JULIA_PROJECT (a folder with PythonCall and Flux or Knet), or juliacall's own names for
   them, PYTHON_JULIACALL_EXE and PYTHON_JULIACALL_PROJECT: nothing is installed or downloaded, juliapkg is not even imported.
   With a project alone, the `julia` of the PATH runs it;
 - what juliapkg has prepared: it takes PYPHOTON_JULIA, an installed `julia` that suits, or downloads one, and keeps a project
-  beside the Python environment. `pyphoton install` lets it do that;
-- the `julia` of the PATH with its own default environment, when that has Flux and a PythonCall of juliacall's version.
+  beside the Python environment. `pyphoton install` lets it do that. That project has Flux; `pyphoton install --engine knet` makes
+  another one for Knet beside it (kept.py);
+- the `julia` of the PATH with its own default environment, when that has Flux (or Knet, for that engine) and a PythonCall of juliacall's version.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
-from functools import cache
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
+from pyphoton.backends.julia import engines, kept, mixtures, projects
+from pyphoton.backends.julia.sources import package as package
+
 JULIA, PROJECT = "PYPHOTON_JULIA", "PYPHOTON_JULIA_PROJECT"
 JULIACALL = {JULIA: "PYTHON_JULIACALL_EXE", PROJECT: "PYTHON_JULIACALL_PROJECT"}
-PACKAGE = "julia"
 OLDEST = (1, 10)
 
 
@@ -51,18 +51,28 @@ def hosted() -> bool:
 
 def place() -> Place:
     """What the environment says; then what juliapkg has prepared."""
-    executable, project = _variable(JULIA), _variable(PROJECT)
-    executable = (shutil.which(executable) or executable) if executable else ""
+    executable, project = given_program(), _variable(PROJECT)
     if project and not executable:
         executable = shutil.which("julia") or ""
     if project:
         return Place(executable, project)
-    prepared = _prepared(executable)
+    prepared = _prepared(executable) if engines.by_juliapkg() else _kept(executable)
     return prepared if prepared.complete else _default(executable) or prepared
 
 
 def _variable(name: str) -> str:
-    return os.environ.get(name) or os.environ.get(JULIACALL[name]) or ""
+    return os.environ.get(_named(name), "")
+
+
+def _named(name: str) -> str:
+    """Which of the two variables says it, this one or juliacall's; empty when neither does."""
+    return next((n for n in (name, JULIACALL[name]) if os.environ.get(n)), "")
+
+
+def given_program() -> str:
+    """The program that a variable names, as a path; empty when none does."""
+    executable = _variable(JULIA)
+    return (shutil.which(executable) or executable) if executable else ""
 
 
 def _prepared(executable: str) -> Place:
@@ -83,20 +93,26 @@ def _prepared(executable: str) -> Place:
         return Place(executable)
 
 
+def _kept(executable: str) -> Place:
+    """The project that PyPhoton has made for this engine, with the Julia that it was made with; the executable alone when it has not."""
+    engine = engines.wanted()
+    here = kept.folder(engine)
+    if here is None or not kept.complete(engine, executable):
+        return Place(executable)
+    return Place(str(kept.stamp(engine)["executable"]), str(here))
+
+
 def _default(executable: str) -> Place | None:
     """A Julia with its default environment, if that has what is needed."""
     julia = executable or shutil.which("julia")
-    version = _version(julia) if julia and find_spec("juliacall") else ""
-    if not julia or not version:
+    found = projects.julia(julia) if julia and find_spec("juliacall") else ""
+    if not julia or not found:
         return None
-    project = next((p for d in _depots() if (p := d / "environments" / f"v{version}").is_dir()), None)
-    try:
-        manifest = "" if project is None else (project / "Manifest.toml").read_text("utf-8")
-    except OSError:
-        return None
-    has = re.search(r'^\[\[deps\.PythonCall]]\n(?:(?!\[\[).*\n)*?version = "(.*)"', manifest, re.MULTILINE)
-    fits = has and has[1] == metadata.version("juliacall") and "[[deps.Flux]]" in manifest
-    return Place(julia, str(project)) if fits else None
+    minor = ".".join(map(str, projects.numbers(found)[:2]))
+    project = next((str(p) for d in _depots() if (p := d / "environments" / f"v{minor}").is_dir()), None)
+    has = projects.packages(project) if project else {}
+    fits = has.get("PythonCall") == metadata.version("juliacall") and engines.package() in has
+    return Place(julia, project) if project and fits else None
 
 
 def _depots() -> list[Path]:
@@ -105,23 +121,12 @@ def _depots() -> list[Path]:
     return [Path(part).expanduser() if part else Path.home() / ".julia" for part in parts]
 
 
-@cache
-def _version(julia: str) -> str:
-    """Major and minor version of a Julia program; empty when it does not say."""
-    try:
-        said = subprocess.run([julia, "--version"], capture_output=True, encoding="utf-8", timeout=30, check=False).stdout
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    found = re.search(r"julia version (\d+\.\d+)", said)
-    return found[1] if found else ""
-
-
 def too_old(julia: str) -> str:
     """That this program's Julia is too old, with the way out; empty when it is not, or nothing can be told."""
-    version = _version(julia) if julia else ""
-    if not version or tuple(map(int, version.split("."))) >= OLDEST:
+    found = projects.julia(julia) if julia else ""
+    if not found or projects.numbers(found) >= OLDEST:
         return ""
-    return f"{julia} is Julia {version}, expected {OLDEST[0]}.{OLDEST[1]} or newer: set {JULIA} to another one, or unset it."
+    return f"{julia} is Julia {found}, expected {OLDEST[0]}.{OLDEST[1]} or newer: set {JULIA} to another one, or unset it."
 
 
 def given() -> bool:
@@ -132,7 +137,7 @@ def given() -> bool:
 
 def missing() -> str:
     """What is not installed, with the way out; empty when nothing is."""
-    return "" if hosted() or find_spec("juliacall") else "juliacall is not installed: pip install 'pyphoton[julia]'."
+    return "" if hosted() or find_spec("juliacall") else f"juliacall is not installed: {engines.extra()}."
 
 
 def wrong() -> str:
@@ -148,16 +153,21 @@ def wrong() -> str:
         return f"{PROJECT} is set, but there is no Julia: install one (https://julialang.org/install), or set {JULIA} to its program."
     if _variable(JULIA) and not os.access(found.executable, os.X_OK):
         return f"{JULIA} names {found.executable}, which is no program: correct it, or unset it."
-    return ""
+    return unfit_julia(found.executable) or mixtures.wrong_project(found.project, "" if found.by_juliapkg else _named(PROJECT))
+
+
+def unfit_julia(julia: str) -> str:
+    """That the engine cannot run on this Julia program, with the way out; empty when it can, or nothing can be told."""
+    return mixtures.wrong_julia(julia, _named(JULIA) or JULIA) if julia else ""
 
 
 def unprepared() -> str:
     """What to do before Julia can start without installing anything; empty when nothing is left to do."""
-    return "" if hosted() or place().complete else "Julia is not prepared yet: python -m pyphoton install."
+    return "" if hosted() or place().complete else f"{_what_is_missing()}: {engines.install()}."
 
 
-def package() -> Path:
-    """The folder of the Julia package PyPhoton: inside the installed Python package, or at the top of a checkout."""
-    here = Path(__file__).resolve().parents[2]
-    inside = here / PACKAGE
-    return inside if inside.is_dir() else here.parent / PACKAGE
+def _what_is_missing() -> str:
+    if engines.by_juliapkg():
+        return "Julia is not prepared yet"
+    made = kept.stamp(engines.wanted())
+    return f"The Julia project with {engines.package()} " + ("was made for another Julia or juliacall" if made else "is not made yet")

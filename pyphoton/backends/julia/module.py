@@ -30,8 +30,9 @@ class JuliaModule:
         """The plan's number in Julia, where it is lowered once and forgotten with the plan."""
         found = self.plans.get(plan)
         if found is None:
-            if code.check(plan):
-                code.with_code()
+            where = code.check(plan)
+            if where:
+                code.with_code(where)
             text, steps = python_steps.numbered(plan, self.parameters)
             if steps:
                 self.python_steps[plan] = steps

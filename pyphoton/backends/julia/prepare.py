@@ -1,10 +1,11 @@
-"""Installing Julia and Flux the normal way, through juliapkg, and compiling PyPhoton's Julia code. Never done by an import."""
+"""Installing Julia and Flux the normal way, through juliapkg, or a project with Knet beside it, and compiling PyPhoton's Julia code. Never done by an import."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from pyphoton.backends.julia import locate
+from pyphoton.backends.julia import engines, kept, locate
+from pyphoton.backends.julia.making import make
 from pyphoton.backends.julia.probe import ask_another_process
 from pyphoton.errors import BackendMissing
 
@@ -18,11 +19,17 @@ def prepare() -> dict[str, Any]:
     if reason:
         raise BackendMissing("Julia", hint=reason)
     if not locate.given():
-        _resolve()
+        _resolve() if engines.by_juliapkg() else make()
     found = ask_another_process()
     if "error" in found:
-        raise BackendMissing("Julia", hint=found["error"])
+        raise BackendMissing("Julia", hint=found["error"] + _again())
     return found
+
+
+def _again() -> str:
+    """How to begin anew, where PyPhoton keeps the project."""
+    here = None if engines.by_juliapkg() else kept.folder(engines.wanted())
+    return f"\nTo have the project made anew, delete {here}." if here is not None and locate.place().project == str(here) else ""
 
 
 def _resolve() -> None:

@@ -6,12 +6,14 @@ It is run in a process of its own, so that a Julia that crashes is a line in a r
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
 from time import perf_counter
 from typing import Any
 
+from pyphoton.backends.julia import engines
 from pyphoton.errors import PhotonError
 
 
@@ -47,8 +49,9 @@ def _parity() -> str:
 
 def ask_another_process(seconds: float = 900.0) -> dict[str, Any]:
     """What a probe in a process of its own found, or {"error": why there is nothing}. Its stderr, where progress is told, is ours."""
+    variables = {**os.environ, engines.VARIABLE: engines.wanted()}
     try:
-        done = subprocess.run([sys.executable, "-m", __name__], stdout=subprocess.PIPE, encoding="utf-8", timeout=seconds, check=False)
+        done = subprocess.run([sys.executable, "-m", __name__], env=variables, stdout=subprocess.PIPE, encoding="utf-8", timeout=seconds, check=False)
     except subprocess.TimeoutExpired:
         return {"error": f"Julia did not answer within {seconds:.0f} s."}
     if done.returncode < 0:

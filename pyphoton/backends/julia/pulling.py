@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from pyphoton.backends.julia.errors import raise_failure
 from pyphoton.backends.julia.keeper import Keeper, dropped
 from pyphoton.backends.julia.memory import Memory
-from pyphoton.backends.julia.runtime import Runtime, start
+from pyphoton.backends.julia.runtime import Runtime, start_with_flux
 from pyphoton.errors import ArgumentError
 
 NUMBER, VALUE = -1, -2
@@ -47,8 +47,7 @@ class _Functions(NamedTuple):
 
 @functools.cache
 def _functions() -> _Functions:
-    runtime = start()
-    runtime.ask("load_flux")
+    runtime = start_with_flux("a Julia function")
     at = runtime.ask("exchange")
     return _Functions(runtime, _Call(at["apply"]), _Call(at["back"]), (ctypes.c_int64 * ROOM)())
 

@@ -19,14 +19,15 @@ from functools import cached_property
 from typing import Any
 
 from pyphoton import __version__
-from pyphoton.backends.julia import bridge, locate, python_steps
+from pyphoton.backends.julia import bridge, engines, locate, python_steps
 from pyphoton.errors import BackendMissing, Unsupported
 
 
 class Runtime:
     """The running Julia: the door into it, and the thread that owns it."""
 
-    def __init__(self, address: int) -> None:
+    def __init__(self, address: int, engine: str) -> None:
+        self.engine = engine
         self.door, self.unlocked_door = bridge.door_at(address), bridge.unlocked_door_at(address)
         self.owner = threading.get_ident()
         self.process = os.getpid()
@@ -78,32 +79,62 @@ class Runtime:
 
     def describe(self) -> str:
         """For people: versions."""
-        found = self.ask("versions")
-        return f"Julia {found['julia']}, Flux {found['packages']['Flux']}"
+        found, package = self.ask("versions"), engines.PACKAGES[self.engine]
+        return f"Julia {found['julia']}, {package} {found['packages'][package]}"
 
 
 _started: Runtime | None = None
 _failed: BackendMissing | None = None
 
 
-def start(*, asked: bool = True) -> Runtime:
+def start(*, asked: bool = True, engine: str | None = None) -> Runtime:
     """The running Julia, started now if it does not run; installed first if need be, and if it was `asked` for by name.
 
-    Errors: BackendMissing with what is wrong and the way out.
+    engine: the one that has to compute there; None: whichever does, or the one that this process wants.
+    Errors: BackendMissing with what is wrong and the way out; Unsupported when Julia runs with another engine; UnknownName.
     """
+    if engine is None:
+        return _running(asked)
+    _check_engine(engine)
+    with engines.asked_for(engine):
+        return _running(asked)
+
+
+def _running(asked: bool) -> Runtime:
     global _started, _failed
     if _started is None:
         if _failed is not None:
             raise BackendMissing(*_failed.args) from _failed
-        reason = locate.missing() or locate.wrong() or ("" if asked else locate.unprepared())
+        reason = locate.missing() or locate.wrong() or ("" if asked and engines.by_juliapkg() else locate.unprepared())
         if reason:
             raise BackendMissing("Julia", hint=reason)
         try:
             _started = _start()
         except BackendMissing as error:
-            _failed = error
+            _failed = None if locate.hosted() else error  # a Julia that is the host may run the other engine yet
             raise
     return _started
+
+
+def _check_engine(engine: str) -> None:
+    """Errors: Unsupported when Julia runs with another engine."""
+    if _started is not None and engine in engines.PACKAGES and engine != _started.engine:
+        hint = f"One Julia process has one engine: start another Python process with {engines.VARIABLE}={engine}."
+        raise Unsupported("Julia", f"engine {engine!r}", f"{_started.engine!r}, which runs in this process already", hint)
+
+
+def start_with_flux(where: str, hint: str = "") -> Runtime:
+    """The running Julia, with Flux loaded, whose models `where` is about, or whose Zygote has to differentiate.
+
+    hint: the way out on another engine, besides the process with Flux. Errors: those of `start`; Unsupported where another engine runs or is wanted.
+    """
+    engine = _started.engine if _started is not None else engines.wanted()
+    if engine != engines.BY_JULIAPKG:
+        way = f"It needs Flux or Zygote: start another Python process with {engines.VARIABLE}={engines.BY_JULIAPKG}. {hint}".strip()
+        raise Unsupported(where, f"engine {engines.BY_JULIAPKG!r} inside Julia", repr(engine), way)
+    runtime = start()
+    runtime.ask("load_flux")
+    return runtime
 
 
 def running() -> bool:
@@ -112,15 +143,16 @@ def running() -> bool:
 
 
 def _start() -> Runtime:
+    engine = engines.wanted()
     if locate.hosted():
         try:
-            return Runtime(_load())
+            return Runtime(_load(engine), engine)
         except Exception as error:
             raise BackendMissing("Julia", hint=f"PyPhoton.jl did not load in the Julia that runs this process: {str(error).strip()[:1000]}") from error
-    _say("starting Julia ..." if not locate.unprepared() else "installing Julia and Flux, once; this takes some minutes ...")
+    say("starting Julia ..." if not locate.unprepared() else "installing Julia and Flux, once; this takes some minutes ...")
     try:
         with _variables():
-            return Runtime(_load())
+            return Runtime(_load(engine), engine)
     except Exception as error:
         raise BackendMissing("Julia", hint=_explained(error)) from error
 
@@ -144,7 +176,7 @@ def _variables() -> Iterator[None]:
         os.environ.update({n: v for n, v in before.items() if n.startswith("PYTHON_JULIACALL_")})
 
 
-def _load() -> int:
+def _load(engine: str) -> int:
     """The address of the door, once juliacall, PythonCall and PyPhoton are loaded. Errors: whatever says why not."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="torch was imported before juliacall")
@@ -156,9 +188,9 @@ def _load() -> int:
             raise RuntimeError("juliacall was loaded and told not to start Julia (PYTHON_JULIACALL_INIT): leave that out.")
         library = ctypes.PyDLL(str(juliacall.Base.Libc.Libdl.dlpath("libjulia")))
     if _evaluated(library, _FOUND.format(path=json.dumps(str(locate.package())))) == "false":
-        _say("compiling PyPhoton's Julia code, once; this takes a minute or two ...")
+        say("compiling PyPhoton's Julia code, once; this takes a minute or two ...")
     threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return int(_evaluated(library, _OPENED.format(threads=threads, version=__version__)))
+    return int(_evaluated(library, _OPENED.format(threads=threads, engine=engine, version=__version__)))
 
 
 _FOUND = """
@@ -174,7 +206,7 @@ _OPENED = """
         rethrow()
     end
     pkgversion(package) == v"{version}" || error("PyPhoton.jl $(pkgversion(package)) of $(pkgdir(package)), where the Python package is {version}: have both of one version")
-    Base.invokelatest(Base.invokelatest(getproperty, package, :open_door), {threads})
+    Base.invokelatest(Base.invokelatest(getproperty, package, :open_door), {threads}, "{engine}")
 """
 
 
@@ -199,5 +231,6 @@ def _explained(error: Exception) -> str:
     return f"It did not start: {said[:1000]}\nFind out more: python -m pyphoton doctor."
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Tell what one waits for, on stderr."""
     print(f"pyphoton: {text}", file=sys.stderr, flush=True)  # noqa: T201
