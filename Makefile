@@ -8,15 +8,16 @@ PIP := $(RUN) -m pip install --quiet --disable-pip-version-check --constraint co
 
 # An engine's threads that wait for work leave the processor to others: without this, two cores that are busy with
 # something else make small models ten times slower. Measurements are left as they are.
-demo test test-julia: export OMP_WAIT_POLICY ?= passive
+demo test test-julia test-knet: export OMP_WAIT_POLICY ?= passive
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-julia bench clean
+.PHONY: help demo test test-julia test-knet bench clean
 
 help:
 	@echo "make demo    train a small network on handwritten digits (options: make demo ARGS='--epochs 30')"
 	@echo "make test    check style and types, and run all tests that this machine can run"
 	@echo "make test-julia  what \`make test\` does not run: the unit tests on the Julia backend, and the Julia package's own tests"
+	@echo "make test-knet   the same on Knet, in the Julia project that PYPHOTON_KNET_PROJECT names"
 	@echo "make bench   measure against other libraries and write benchmarks/RESULTS.md"
 	@echo "make clean   remove .venv and everything else that was made"
 	@echo "Another Python: make demo PYTHON=python3.12"
@@ -33,6 +34,14 @@ test-julia: $(VENV)/dev.stamp
 	$(RUN) -m pyphoton doctor --backend julia
 	$(RUN) -m pyphoton.backends.julia.tests
 	PYPHOTON_BACKEND=julia $(RUN) -m pytest tests/unit $(ARGS)
+
+test-knet: export PYPHOTON_ENGINE = knet
+test-knet: export PYPHOTON_JULIA_PROJECT = $(PYPHOTON_KNET_PROJECT)
+test-knet: $(VENV)/dev.stamp
+	@test -n "$(PYPHOTON_KNET_PROJECT)" || { echo "PYPHOTON_KNET_PROJECT is empty: set it to the folder of a Julia project with Knet and PythonCall."; exit 1; }
+	$(RUN) -m pyphoton doctor --backend julia
+	$(RUN) -m pyphoton.backends.julia.tests
+	PYPHOTON_BACKEND=julia $(RUN) -m pytest tests/unit -m "not slow" $(ARGS)
 
 bench: $(VENV)/dev.stamp
 	$(RUN) -m benchmarks.run --write $(ARGS)
