@@ -1,4 +1,4 @@
-"""The numbers that real Flux computed, read from tests/golden/flux, and models that start from Flux's parameters."""
+"""The numbers that real Flux computed, read from tests/golden/flux, and models that start from given parameters."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ FOLDER = Path(__file__).parents[1] / "golden" / "flux"
 
 
 @cache
-def golden(file):
+def golden(file, folder=FOLDER):
     """The cases of a file by name, with arrays as NumPy arrays."""
-    return json.loads((FOLDER / f"{file}.json").read_text("utf-8"), object_hook=_array)["cases"]
+    return json.loads((folder / f"{file}.json").read_text("utf-8"), object_hook=_array)["cases"]
 
 
 _ARRAY = re.compile(r"(\w+)\[([\d,]*)\]")
@@ -64,10 +64,14 @@ def energy(output, factors):
     return (output * output * factors).sum()
 
 
+def in_turn(output):
+    """-1.5, -0.5, 0.5, 1.5, 2.5 in turn, as they lie in memory."""
+    return (np.arange(output.size) % 5 - 1.5).reshape(output.shape)
+
+
 def gradients(found, case):
-    """Gradients of the energy by parameter name and by input (None for whole numbers)."""
-    output = case["output"]
-    arrays = case["input"], (np.arange(output.size) % 5 - 1.5).reshape(output.shape)
+    """Gradients of the energy by parameter name and by input (None for whole numbers). A case may have factors of its own."""
+    arrays = case["input"], case["factors"] if "factors" in case else in_turn(case["output"])
     made = found.training_plan(Batch(arrays[:1], arrays[1:], False, False), energy, {})
     session = found.module.session(SGD(), found.frozen())
     _, by_path, by_input = session.gradient(made, found.converted(made, arrays))
