@@ -49,6 +49,7 @@ _NAMES = {
         "glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "lecun_normal", "lecun_uniform", "ones", "xavier",
         "zeros",
     ),
+    "interop.photon": ("from_photon",),
     "interop.torch_weights": ("load_state_dict_", "to_state_dict"),
     "labels": ("onehot",),
     "layers.julia": ("Julia",),

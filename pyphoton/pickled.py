@@ -26,8 +26,8 @@ def restore_layer(layer: Any, state: dict[str, Any]) -> None:
 
 
 def session_state(workout: Workout) -> dict[str, Any] | None:
-    """What the optimiser and the random numbers go on from, as the engine has it now; None before any training. Errors: Unsupported in another thread."""
-    return None if workout._session is None else dict(workout._session.state())
+    """What the optimiser and the random numbers go on from, as the engine has it now, or a file has had it; None before any training. Errors: Unsupported in another thread."""
+    return workout._to_resume() if workout._session is None else dict(workout._session.state())
 
 
 def workout_state(workout: Workout, found: dict[str, Any] | None) -> dict[str, Any]:
@@ -50,6 +50,8 @@ def workout_of(state: dict[str, Any], *, backend: str | None = None, device: str
     met = made.network.met
     if met is not None:
         made.network.forward_plan(stand_ins(met, made.network.dtype), met.as_tuple)
-    if state["session"] is not None:
+    if state["session"] is not None and met is None:
+        made._waiting = (made.opt, state["session"])
+    elif state["session"] is not None:
         resume(made.session, state["session"], made.network.parameters, made.opt)
     return made

@@ -63,6 +63,7 @@ class Workout:
         self.network = Network(model, backend=backend, device=device, seed=seed, precision=precision)
         self._session: Session | None = None
         self._made_for: Any = None
+        self._waiting: tuple[Any, dict[str, Any]] | None = None  # an optimiser, and the state that its first session goes on from
         self._fitting = False
 
     def __repr__(self) -> str:
@@ -260,8 +261,16 @@ class Workout:
             made = self.network.module.session(self.opt, key[1], key[3])
             if state is not None and self._made_for[2] is self.opt:
                 made.load(state)
+            elif state is None and self._to_resume() is not None:
+                from pyphoton.saving.state import resume
+
+                resume(made, self._to_resume() or {}, self.network.parameters, self.opt)
             self._session, self._made_for = made, key
         return self._session
+
+    def _to_resume(self) -> dict[str, Any] | None:
+        """What a session that is not made yet goes on from; None where training begins anew."""
+        return self._waiting[1] if self._session is None and self._waiting is not None and self._waiting[0] is self.opt else None
 
     @property
     def _names(self) -> tuple[str, ...]:

@@ -62,7 +62,7 @@ def save_workout(workout: Workout, path: str | Path | None = None, *, architectu
         "met": asdict(met), "batch": None if batch is None else [asdict(m) for m in batch],
         "precision": network.precision, "plans": plans_of(network, met, batch, workout.loss, workout.metrics),
     }  # fmt: skip
-    session = {} if workout._session is None else workout._session.state()
+    session = workout._to_resume() or {} if workout._session is None else workout._session.state()
     arrays = {f"parameters/{name}": value for name, value in _parameters(network).items()}
     arrays |= {f"state/{name}": value for name, value in session.items()}
     arrays |= {f"history/{name}": value for name, value in history.arrays_of(workout.history).items()}

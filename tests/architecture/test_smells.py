@@ -132,6 +132,7 @@ TURNING = {
     "initialisers.py": "an orthogonal matrix is drawn tall and laid on its side",
     "interop/keras_layers.py": "Keras's kernels of convolutions stand with their channels last",
     "interop/keras_table.py": "the same, for models that come from Keras and go there",
+    "interop/photon/recurrent.py": "Knet's recurrent kernels stand (hidden, in), gate by gate",
     "interop/torch_layout.py": "torch's dense and recurrent kernels stand (out, in)",
 }
 
