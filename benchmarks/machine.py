@@ -20,12 +20,12 @@ def load_average() -> float:
     return round(os.getloadavg()[0], 2)
 
 
-def describe(*, load: float, julia: Versions | None) -> str:
+def describe(*, load: float, julia: Mapping[str, Versions]) -> str:
     """Return cores, versions and the load average before the run."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     system = f"{platform.system()} {platform.machine()}, {cores} cores, {THREADS} threads used"
     versions = ", ".join(f"{package} {_version(package)}" for package in PACKAGES)
-    versions += f"; Julia {julia.julia}, Flux {julia.flux}" if julia else ""
+    versions += "".join(f"; Julia {found.julia}, {package} {found.package}" for package, found in julia.items())
     return f"{system}; Python {platform.python_version()}, {versions}; load average at start {load:.2f}"
 
 

@@ -12,9 +12,10 @@ HEAD = """# Results
 
 `make bench` writes this file; do not edit it. Each case is one process in which all engines train it in turn, epoch by
 epoch, in rotating order, after two warm-up epochs each. `torch` is a hand-written loop over a shuffled permutation,
-`keras` is Keras 3 on torch with images channels first, `flux` is a hand-written Flux script in a Julia of its own,
-which trains an epoch when it is told to and times it by its own clock. An epoch of `pyphoton` (on torch) and of
-`pyphoton-julia` (on Julia) is a whole call of `fit_`. A ratio is the median of the ratios within one round, the spread
+`keras` is Keras 3 on torch with images channels first, `flux` and `knet` are hand-written scripts, each in a Julia of its own.
+An epoch of `pyphoton` (on torch), of `pyphoton-julia` (on Julia) and of `pyphoton-knet` (on Knet inside Julia) is a whole call
+of `fit_`. One Julia process has one engine, so `pyphoton-knet` has a Python process of its own: it and the scripts train an epoch
+when they are told to, and time it by their own clock. A ratio is the median of the ratios within one round, the spread
 their smallest and largest. Peak memory is the largest resident size of a fresh process per engine and case that trains
 two epochs, everything included: Python, the engine and the data.
 
@@ -24,7 +25,8 @@ the compiler. `to_julia` shows Julia a NumPy array; one that is shared takes the
 TAIL = """## How to reproduce
 
 From the repository root, with torch and Keras installed and nothing else running, and for the rows of Julia with a
-Julia and a project that PyPhoton finds (`python -m pyphoton doctor` tells):
+Julia and a project that PyPhoton finds (`python -m pyphoton doctor` tells), and for those of Knet a project of its own that
+PYPHOTON_KNET_PROJECT names:
 
     python -m benchmarks.run --write
 

@@ -50,7 +50,7 @@ def main(argv: list[str] | None = None) -> None:
     figures = _julia_figures(options.cases, engines)
     others = {case: measured.others for case, measured in results.items()}
     notes = [text for text in (warning, machine.disturbance(others), _not_measured(left_out)) if text]
-    julia = versions() if {"flux", "pyphoton-julia"} & set(engines) else None
+    julia = {package: versions(package) for name in engines if (package := ENGINES[name].julia)}
     text = render(results, imported, figures, machine=machine.describe(load=load, julia=julia), notes=notes)
     sys.stdout.write(text)
     if options.write:
@@ -97,7 +97,9 @@ def _sorted_out(asked: list[str]) -> tuple[list[str], list[str]]:
 
 def _not_measured(left_out: list[str]) -> str:
     """Return a sentence about the engines that were left out. What exactly was missing is not for the file."""
-    return f"Not measured, because Julia was not ready on this machine: {', '.join(left_out)}." if left_out else ""
+    reasons = {"Flux": "Julia was not ready on this machine", "Knet": "there was no Julia project with Knet on this machine"}
+    found = {package: [name for name in left_out if ENGINES[name].julia == package] for package in reasons}
+    return " ".join(f"Not measured, because {reasons[package]}: {', '.join(names)}." for package, names in found.items() if names)
 
 
 def _measure(case: str, engines: list[str], *, repeats: int) -> Measured:
@@ -125,7 +127,7 @@ def _import_time() -> Imported:
 def _julia_figures(cases: list[str], engines: list[str]) -> list[Figure]:
     """Measure what is Julia's alone: the first epoch, and of the backend also the start and the crossing of arrays."""
     measured = {}
-    for case, engine in ((c, e) for c in cases for e in engines if e in ("flux", "pyphoton-julia")):
+    for case, engine in ((c, e) for c in cases for e in engines if ENGINES[e].julia):
         _say(f"{case}: first epoch of {engine}, {FIRSTS} times")
         measured[case, engine] = [_child("-m", "benchmarks.first", engine, case) for _ in range(FIRSTS)]
     figures = first_figures(measured)

@@ -27,8 +27,13 @@ def _check_learning(name: str, *, before: float, after: float) -> None:
 
 
 def seconds_of_epoch(training: Training) -> float:
-    """Return the wall time of one epoch, by the engine's own clock if it has one."""
+    """Return the wall time of one epoch, after garbage has been collected."""
     training.collect()
+    return timed(training)
+
+
+def timed(training: Training) -> float:
+    """Return the wall time of one epoch, by the engine's own clock if it has one."""
     start = perf_counter()
     own = training.epoch()
     return perf_counter() - start if own is None else own

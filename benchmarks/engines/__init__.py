@@ -9,10 +9,11 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import import_module
 
 from benchmarks.cases import Case
-from benchmarks.julia import backend_missing, flux_missing
+from benchmarks.julia import backend_missing, missing
 
 
 @dataclass(frozen=True)
@@ -38,14 +39,15 @@ def _never() -> str:
 class Engine:
     """A module of this folder and the options of its `build`.
 
-    `missing` tells why the engine cannot run here. `memory` tells whether its peak is measured: a program that is
-    not Python has no fresh process of its own to be compared with.
+    `missing` tells why the engine cannot run here. `memory` tells whether its peak is measured: that of another program
+    than the process that measures is not. `julia` is the package that is measured in Julia, empty for other engines.
     """
 
     module: str
     options: Mapping[str, str] = field(default_factory=dict)
     missing: Callable[[], str] = _never
     memory: bool = True
+    julia: str = ""
 
     def __call__(self, case: Case) -> Training:
         """Build the case with the engine's own module."""
@@ -57,6 +59,8 @@ ENGINES: dict[str, Engine] = {
     "pyphoton": Engine("pyphoton_fit", {"backend": "torch"}),
     "torch": Engine("torch_loop"),
     "keras": Engine("keras_fit"),
-    "flux": Engine("flux_loop", missing=flux_missing, memory=False),
-    "pyphoton-julia": Engine("pyphoton_julia", missing=backend_missing),
+    "flux": Engine("julia_loop", {"package": "Flux"}, partial(missing, "Flux"), memory=False, julia="Flux"),
+    "pyphoton-julia": Engine("pyphoton_julia", missing=partial(backend_missing, "Flux"), julia="Flux"),
+    "knet": Engine("julia_loop", {"package": "Knet"}, partial(missing, "Knet"), memory=False, julia="Knet"),
+    "pyphoton-knet": Engine("pyphoton_knet", missing=partial(backend_missing, "Knet"), memory=False, julia="Knet"),
 }
