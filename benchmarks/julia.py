@@ -1,4 +1,5 @@
-"""Which Julia is measured: for Flux the one that PyPhoton would start, in the same project; for Knet the project that PYPHOTON_KNET_PROJECT names.
+"""Which Julia is measured: for Flux the one that PyPhoton would start, in the same project; for Knet the project that PYPHOTON_KNET_PROJECT names,
+or the one that `pyphoton install --engine knet` has made.
 
 And why none is, where none is.
 """
@@ -46,9 +47,12 @@ def knet_environment() -> Mapping[str, str]:
 
 
 def _knet_place() -> locate.Place:
-    """The named project, with the Julia that was named for all, or that of the PATH."""
-    from pyphoton.backends.julia import locate
+    """The named project, with the Julia that was named for all, or that of the PATH; or the one that is kept; with no project where neither is."""
+    from pyphoton.backends.julia import engines, locate
 
+    if not os.environ.get(KNET_PROJECT):
+        with engines.during("knet"):
+            return locate.place()
     named = os.environ.get(locate.JULIA) or os.environ.get(locate.JULIACALL[locate.JULIA]) or "julia"
     return locate.Place(shutil.which(named) or named, os.environ.get(KNET_PROJECT, ""))
 
@@ -58,8 +62,8 @@ def versions(package: str) -> Versions:
     """Ask Julia for its version and that of "Flux" or "Knet", which is then also compiled if it was not."""
     from pyphoton.backends.julia import locate
 
-    if package == "Knet" and not os.environ.get(KNET_PROJECT):
-        return Versions(reason=f"{KNET_PROJECT} names no Julia project with Knet and PythonCall.")
+    if package == "Knet" and not _knet_place().complete:
+        return Versions(reason=f"{KNET_PROJECT} names no Julia project with Knet and PythonCall, and `pyphoton install --engine knet` has made none.")
     if package == "Flux" and not locate.place().complete:
         return Versions(reason=locate.missing() or locate.unprepared())
     asked = command(package, "-e", f'using {package}; print("\\n", VERSION, " ", pkgversion({package}))')

@@ -26,7 +26,7 @@ TAIL = """## How to reproduce
 
 From the repository root, with torch and Keras installed and nothing else running, and for the rows of Julia with a
 Julia and a project that PyPhoton finds (`python -m pyphoton doctor` tells), and for those of Knet a project of its own that
-PYPHOTON_KNET_PROJECT names:
+PYPHOTON_KNET_PROJECT names or `python -m pyphoton install --engine knet` has made:
 
     python -m benchmarks.run --write
 

@@ -16,6 +16,7 @@ from benchmarks.engines.pipe import Pipe
 from benchmarks.report import render
 from benchmarks.targets import TARGETS, Measured, first_figures, rows
 from benchmarks.timing import seconds_of_epoch
+from pyphoton.backends.julia import kept
 
 PROGRAM = """
 import sys
@@ -27,9 +28,11 @@ for line in sys.stdin:
 
 
 @pytest.fixture
-def knet_missing(monkeypatch):
-    """No Knet project is named, and nothing of another test is remembered."""
-    monkeypatch.delenv(julia.KNET_PROJECT, raising=False)
+def knet_missing(monkeypatch, tmp_path):
+    """No Knet project is named or kept, and nothing of another test is remembered."""
+    for name in (julia.KNET_PROJECT, "PYPHOTON_JULIA_PROJECT", "PYTHON_JULIACALL_PROJECT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(kept, "folder", lambda engine: tmp_path)
     julia.versions.cache_clear()
     yield
     julia.versions.cache_clear()
