@@ -1,6 +1,6 @@
 # Knet as an engine: `PyPhoton.engine!("knet")`. Layers are computed by Knet's primitives and differentiated, step by step, by AutoGrad
-# or the backward functions that Knet gives it (knet_step.jl). Elementary steps, optimisers and the loop are
-# the core's. This file is the one place for what Knet means by its arguments:
+# (knet_step.jl) or by Knet's own backward functions (knet_direct.jl). Elementary steps, optimisers and the loop are the core's. This
+# file is the one place for what Knet means by its arguments:
 #
 # - dense: `mat` joins all dimensions but the last (our `flatten`), `mat(x; dims=1)` all but the first.
 # - conv4: `mode=1` does NOT turn the kernel round (ours, torch's); the default does. Padding may differ on the two sides of an axis on
@@ -19,7 +19,8 @@
 # - RNN: arrays are (features, batch, steps); ours (features, steps, batch). Weights are one vector: for each direction the input's matrices,
 #   gate by gate, then the state's, all transposed; then the biases in that order, two for each gate. Gates are i, f, new, o and
 #   reset, update, new, the order of ours. Our bias is the input's, the state's is zero and not trained: the GRU's reset acts
-#   after the product, so the state's would be inside of it. Each direction of each layer is an RNN of its own, with the core's dropout before the layer (knet_recurrent.jl).
+#   after the product, so the state's would be inside of it. Each direction of each layer is an RNN of its own, with the core's dropout before
+#   the layer (knet_recurrent.jl).
 # - nll wants labels 1..C, skips 0 and gives the mean; ours are 0..C-1, all count, and the step gives one loss per sample: logsoftmax
 #   and an index, as nll does.
 # - gradients through an index are AutoGrad.Sparse until `AutoGrad.full`.
