@@ -107,18 +107,23 @@ end
 
 
 @pytest.fixture
-def julia_alone(tmp_path):
-    """Runs Julia code in a process without Python, with the package and real Flux; gives what it prints."""
+def julia_command():
+    """The julia program with the project of these tests, to be run by itself."""
     program = os.environ.get("PYPHOTON_JULIA") or shutil.which("julia")
     if program is None:
         pytest.skip("there is no julia program on the PATH to run by itself")
+    project = os.environ.get("PYPHOTON_JULIA_PROJECT")
+    return [program, "--startup-file=no", *([f"--project={project}"] if project else [])]
+
+
+@pytest.fixture
+def julia_alone(julia_command, tmp_path):
+    """Runs Julia code in a process without Python, with the package and real Flux; gives what it prints."""
 
     def run(code):
         script = f"push!(LOAD_PATH, {str(locate.package())!r})\nusing PyPhoton\n".replace("'", '"') + code
         (tmp_path / "script.jl").write_text(script)
-        project = os.environ.get("PYPHOTON_JULIA_PROJECT")
-        options = [f"--project={project}"] if project else []
-        done = subprocess.run([program, *options, "script.jl"], cwd=tmp_path, capture_output=True, text=True, timeout=290, check=False)
+        done = subprocess.run([*julia_command, "script.jl"], cwd=tmp_path, capture_output=True, text=True, timeout=290, check=False)
         assert done.returncode == 0, done.stderr[-3000:]
         return done.stdout.split()
 
@@ -126,18 +131,13 @@ def julia_alone(tmp_path):
 
 
 @pytest.fixture
-def hosted(tmp_path):
+def hosted(julia_command, tmp_path):
     """Runs a script in a julia process that has this Python in it; gives what it prints."""
-    program = os.environ.get("PYPHOTON_JULIA") or shutil.which("julia")
-    if program is None:
-        pytest.skip("there is no julia program on the PATH to run by itself")
 
     def run(path):
-        project = os.environ.get("PYPHOTON_JULIA_PROJECT")
-        options = [f"--project={project}"] if project else []
         given = {"JULIA_PYTHONCALL_EXE": sys.executable, "JULIA_CONDAPKG_BACKEND": "Null", "PYTHONPATH": str(ROOT), "PYPHOTON_BACKEND": ""}
         environment = {k: v for k, v in {**os.environ, **given}.items() if v and not k.startswith("PYTHON_JULIACALL")}
-        done = subprocess.run([program, "--startup-file=no", *options, path], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=290, check=False)
+        done = subprocess.run([*julia_command, path], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=290, check=False)
         assert done.returncode == 0, done.stdout + done.stderr[-3000:]
         return done.stdout
 
