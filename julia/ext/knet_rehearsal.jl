@@ -2,14 +2,18 @@
 # for the compiler (julia/src/precompile.jl does it for the core).
 #
 # AutoGrad finds its functions by type while it runs, and most of their arguments are plain arrays: Julia keeps what it has compiled for
-# an extension only where a type of the extension's is in it or somebody has asked for it. So whatever was inferred meanwhile is asked for.
+# an extension only where a type of the extension's is in it or somebody has asked for it. So whatever was called meanwhile is asked for.
 
-"""Run `f` and keep all that the compiler made for it. Julia's own name for that list is of 1.9 and 1.10, the versions that Knet runs on."""
+"""
+Run `f` and keep what the compiler made to be called by it; what was only looked at, to become part of its callers, is not compiled by
+itself. Julia's own names for that are those of 1.9 and 1.10, the versions that Knet runs on.
+"""
 function keep_compiled(f)
     isdefined(Core.Compiler, :newly_inferred) || return f()
     before = length(Core.Compiler.newly_inferred)
     f()
-    foreach(made -> precompile(made.def.specTypes), Core.Compiler.newly_inferred[before+1:end])
+    called = filter(made -> getfield(made, :invoke, :monotonic) != C_NULL, Core.Compiler.newly_inferred[before+1:end])
+    foreach(made -> precompile(made.def.specTypes), called)
     return nothing
 end
 
