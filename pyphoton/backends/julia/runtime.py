@@ -188,7 +188,7 @@ def _load(engine: str) -> int:
             raise RuntimeError("juliacall was loaded and told not to start Julia (PYTHON_JULIACALL_INIT): leave that out.")
         library = ctypes.PyDLL(str(juliacall.Base.Libc.Libdl.dlpath("libjulia")))
     if _evaluated(library, _FOUND.format(path=json.dumps(str(locate.package())))) == "false":
-        say("compiling PyPhoton's Julia code, once; this takes a minute or two ...")
+        say("compiling PyPhoton's Julia code, once; this takes two to five minutes ...")
     threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return int(_evaluated(library, _OPENED.format(threads=threads, engine=engine, version=__version__)))
 
