@@ -39,3 +39,13 @@ function write_json(io::IO, array::AbstractArray{T}, level::Int=0) where {T<:Rea
     end
     print(io, "]}")
 end
+
+"""The files name => function that computes its cases: those that the command line names, or all."""
+function write_files(folder, versions, files)
+    for (name, compute) in files
+        isempty(ARGS) || name in ARGS || continue
+        cases, file = compute(), joinpath(folder, "$name.json")
+        open(io -> write_json(io, ["made by" => versions, "cases" => cases]), file, "w")
+        println("$name.json: $(length(cases)) cases, $(filesize(file)) bytes")
+    end
+end

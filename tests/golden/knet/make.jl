@@ -28,9 +28,4 @@ const FILES = [
     "optimisers" => optimisers, "models" => models,
 ]
 
-for (name, compute) in FILES
-    isempty(ARGS) || name in ARGS || continue
-    cases, file = compute(), joinpath(@__DIR__, "$name.json")
-    open(io -> write_json(io, ["made by" => VERSIONS, "cases" => cases]), file, "w")
-    println("$name.json: $(length(cases)) cases, $(filesize(file)) bytes")
-end
+write_files(@__DIR__, VERSIONS, FILES)
